@@ -1,0 +1,86 @@
+#include "base/parallel.h"
+
+#include <pthread.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+/* The runtime's worker threads do not survive a fork: a child that woke them would wait for ever. */
+static bool forked;
+
+static void after_fork(void)
+{
+    forked = true;
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, after_fork);
+}
+
+int rl_parallel_default_threads(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+#ifdef _OPENMP
+    int threads = omp_get_max_threads();
+    return threads < 1 ? 1 : threads > RL_MOST_THREADS ? RL_MOST_THREADS : threads;
+#else
+    return 1;
+#endif
+}
+
+static void do_chunk(rille_context *cx, size_t n, size_t grain, size_t chunk, rl_body *body, void *work)
+{
+    if (atomic_load_explicit(&cx->cancelled, memory_order_relaxed))
+        return;
+    size_t begin = chunk * grain;
+    body(work, begin, n - begin < grain ? n : begin + grain);
+}
+
+static void do_chunks(rille_context *cx, size_t n, size_t grain, rl_body *body, void *work)
+{
+    size_t chunks = rl_chunks(n, grain);
+#ifdef _OPENMP
+    int threads = cx->options.threads;
+    if ((size_t)threads > chunks)
+        threads = (int)chunks;
+    if (threads > 1 && !forked && !omp_in_parallel()) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+        for (size_t chunk = 0; chunk < chunks; chunk++)
+            do_chunk(cx, n, grain, chunk, body, work);
+        return;
+    }
+#endif
+    for (size_t chunk = 0; chunk < chunks; chunk++)
+        do_chunk(cx, n, grain, chunk, body, work);
+}
+
+rille_status rl_parallel_for(rille_context *cx, const char *operation, size_t n, size_t grain, rl_body *body, void *work)
+{
+    do_chunks(cx, n, grain, body, work);
+    if (atomic_exchange(&cx->cancelled, false))
+        return rl_fail(cx, RILLE_ERROR_CANCELLED, "%s: cancelled", operation);
+    return RILLE_OK;
+}
+
+int rl_parallel_library_begin(void)
+{
+#ifdef _OPENMP
+    int saved = omp_get_max_threads();
+    omp_set_num_threads(1);
+    return saved;
+#else
+    return 1;
+#endif
+}
+
+void rl_parallel_library_end(int saved)
+{
+#ifdef _OPENMP
+    omp_set_num_threads(saved);
+#else
+    (void)saved;
+#endif
+}

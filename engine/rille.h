@@ -1,0 +1,324 @@
+/* rille.h: tensors, every activation with its gradients, autograd and gradient flow.
+ *
+ * TUTORIAL. How steep is tanh(w x) in w, at x = 2, w = 0.5?
+ *
+ *     #include <rille.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void)
+ *     {
+ *         rille_context *cx = rille_open(NULL);              // all state lives in a context; NULL: defaults
+ *         rille_scope_push(cx);                              // what is made from here on ...
+ *
+ *         rille_tensor *x = rille_scalar(cx, RILLE_FLOAT64, 2.0);
+ *         rille_tensor *w = rille_scalar(cx, RILLE_FLOAT64, 0.5);
+ *         rille_set_requires_grad(w, true);                  // operations on w are recorded from now on
+ *
+ *         rille_tensor *y = rille_tanh(rille_mul(w, x));     // y = tanh(w x)
+ *         rille_backward(y, NULL);                           // dy/dw is added to w's gradient
+ *         if (rille_error(cx))                               // one check for the whole chain
+ *             fprintf(stderr, "%s\n", rille_error(cx));
+ *         else
+ *             printf("%.15g\n", rille_item(rille_gradient(w)));   // x (1 - tanh^2(w x)) = 0.839948683228052
+ *
+ *         rille_scope_pop(cx);                               // ... is freed here
+ *         rille_close(cx);
+ *         return 0;
+ *     }
+ *
+ * ERRORS. Nothing here aborts, exits, prints or installs a signal handler. A function that makes a tensor returns NULL
+ * where it fails, others a rille_status; rille_error(cx) then says what was wrong, with both shapes and the operation's
+ * name. A NULL tensor as an input gives NULL out (or RILLE_ERROR_NULL) and keeps the first message, so a chain of calls
+ * is checked once, at its end. The message stays until rille_clear_error.
+ *
+ * OWNERSHIP. A tensor that a function returns belongs to the innermost open scope; the context itself is the outermost.
+ * rille_scope_pop frees what its scope owns, rille_keep hands a tensor to the context, rille_free ends it early and
+ * rille_close ends everything. What autograd still needs of a freed tensor lives on inside the graph.
+ *
+ * THREADS. A context is used by one thread at a time; different contexts are independent. An operation may itself use up
+ * to rille_threads(cx) OpenMP threads; its result is the same, bit for bit, for any number of them. Only rille_cancel may
+ * be called from elsewhere (another thread, a signal handler) while an operation runs. A forked child may go on using a
+ * context; its operations then run on one thread.
+ *
+ * SHAPES. Rank is 0 to RILLE_MAX_RANK. Dimensions count from 0, negative ones from the end (-1 is the last). Operands of
+ * different shapes broadcast as NumPy's do: aligned at the last dimension, where a 1 (or nothing) stretches. A result's
+ * dtype is that of the higher operand: bool < uint8 < int64 < float32 < float64. Any layout of strides is accepted.
+ */
+#ifndef RILLE_H
+#define RILLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RILLE_VERSION "0.1.0"
+#define RILLE_MAX_RANK 8
+
+#if defined(__GNUC__)
+#define RILLE_API __attribute__((visibility("default")))
+#else
+#define RILLE_API
+#endif
+
+typedef struct rille_context rille_context;
+typedef struct rille_tensor rille_tensor;
+
+typedef enum rille_status {
+    RILLE_OK = 0,
+    RILLE_ERROR_NULL,      /* an input was NULL: an earlier call failed */
+    RILLE_ERROR_ARGUMENT,  /* a value outside its range, an unknown name */
+    RILLE_ERROR_SHAPE,     /* shapes that do not fit each other or the operation */
+    RILLE_ERROR_DTYPE,     /* a dtype that the operation does not take */
+    RILLE_ERROR_INDEX,     /* an index or a label out of range */
+    RILLE_ERROR_MEMORY,    /* the allocator, or the context's limit, said no */
+    RILLE_ERROR_GRAPH,     /* backward where there is no graph, or no graph any more */
+    RILLE_ERROR_IO,        /* a file that cannot be read, or holds something else */
+    RILLE_ERROR_CANCELLED, /* rille_cancel was called */
+    RILLE_ERROR_CALLBACK   /* a function that the caller passed in failed */
+} rille_status;
+
+typedef enum rille_dtype { RILLE_FLOAT32, RILLE_FLOAT64, RILLE_INT64, RILLE_UINT8, RILLE_BOOL } rille_dtype;
+
+#include "rille_activations.h" /* rille_activation, RILLE_TANH ..., rille_tanh(x) ...: made from activations.def */
+
+/* ---- Context ---------------------------------------------------------------------------------------------------- */
+
+typedef struct rille_options {
+    void *(*allocate)(void *user, size_t bytes); /* 64-byte aligned, or NULL where there is none left; NULL: aligned_alloc */
+    void (*release)(void *user, void *block, size_t bytes); /* ends a block that allocate gave; NULL: free */
+    void *user;                                              /* passed to both */
+    size_t memory_limit; /* bytes that the context may hold at once, its pool included; 0: no limit */
+    int threads;         /* the most OpenMP threads an operation may use; 0: OMP_NUM_THREADS, or all cores */
+    int index_base;      /* 0 or 1: how indices and class labels count, in tensors and in messages */
+    uint64_t seed;       /* of the random numbers */
+} rille_options;
+
+typedef struct rille_memory {
+    size_t current;            /* bytes in tensors and graphs now */
+    size_t peak;               /* the most that `current` has been */
+    size_t pooled;             /* bytes freed and kept for reuse */
+    size_t limit;              /* as given; 0: none */
+    size_t system_allocations; /* calls of the allocator so far */
+} rille_memory;
+
+RILLE_API const char *rille_version(void);                         /* RILLE_VERSION of the library that is loaded */
+RILLE_API const char *rille_isa(void);                             /* the instruction set picked at start-up: "v4", "v3", "v2", "aarch64", "generic"; RILLE_ISA= overrides */
+RILLE_API rille_context *rille_open(const rille_options *options); /* NULL options: defaults; NULL where memory is out or an option is not in range */
+RILLE_API void rille_close(rille_context *cx);                     /* frees every tensor of the context; NULL is allowed */
+RILLE_API const char *rille_error(const rille_context *cx);        /* the first error's message, or NULL where there is none */
+RILLE_API rille_status rille_error_status(const rille_context *cx); /* its kind, or RILLE_OK */
+RILLE_API void rille_clear_error(rille_context *cx);
+RILLE_API void rille_cancel(rille_context *cx);        /* from any thread: the running operation, or the next one, fails with RILLE_ERROR_CANCELLED */
+RILLE_API int rille_threads(const rille_context *cx);  /* the most threads an operation may use */
+RILLE_API rille_status rille_set_threads(rille_context *cx, int threads); /* 1 to 1024 */
+RILLE_API rille_memory rille_memory_usage(const rille_context *cx);
+RILLE_API void rille_memory_trim(rille_context *cx);   /* gives the pool back to the allocator */
+RILLE_API void rille_manual_seed(rille_context *cx, uint64_t seed); /* restarts the random numbers at the seed's stream */
+
+RILLE_API void rille_scope_push(rille_context *cx);    /* tensors made from now on belong to a new scope */
+RILLE_API void rille_scope_pop(rille_context *cx);     /* frees them, but for those that rille_keep took out */
+RILLE_API rille_tensor *rille_keep(rille_tensor *t);   /* hands t from its scope to the context; returns t */
+RILLE_API void rille_free(rille_tensor *t);            /* ends t before its scope does; NULL is allowed */
+
+/* ---- Activations on raw buffers: no tensors needed --------------------------------------------------------------- */
+
+/* params: the row's parameters in order, NULL for its defaults. In place (y == x, dx == dy) is allowed. n may be 0. */
+RILLE_API rille_activation rille_activation_find(const char *name); /* "tanh" -> RILLE_TANH; < 0 where there is none */
+RILLE_API rille_status rille_map(rille_context *cx, rille_activation act, const double *params, int order, rille_dtype dtype,
+                                 size_t n, const void *x, void *y); /* y = f(x), f'(x) or f"(x): order 0, 1, 2 */
+RILLE_API rille_status rille_map_backward(rille_context *cx, rille_activation act, const double *params, rille_dtype dtype,
+                                          size_t n, const void *x, const void *dy, void *dx); /* dx = dy f'(x) */
+
+/* ---- What is known of each activation ---------------------------------------------------------------------------- */
+
+#define RILLE_MAX_PARAMETERS 4
+#define RILLE_MAX_KINKS 4
+
+typedef struct rille_parameter {
+    const char *name;
+    double initial;   /* the default */
+    double low, high; /* allowed: low <= value <= high, not NaN */
+} rille_parameter;
+
+typedef struct rille_activation_info {
+    const char *name;    /* "leaky_relu" */
+    const char *formula; /* f in C's grammar over x and the parameters: "x > 0 ? x : negative_slope * x" */
+    const char *source;  /* who published it */
+    int parameter_count;
+    rille_parameter parameter[RILLE_MAX_PARAMETERS];
+} rille_activation_info;
+
+typedef struct rille_activation_properties { /* at given parameters */
+    double low, high;              /* f's range: infimum and supremum */
+    bool monotonic;                /* f never decreases */
+    int smoothness;                /* 0: f' jumps; 1: f" jumps; ...; RILLE_SMOOTH: infinitely differentiable; -1: f jumps */
+    bool zero_centred;             /* f(0) = 0 and f takes both signs */
+    int kink_count;                /* where f, f' or f" jumps; the row says which value holds there */
+    double kink[RILLE_MAX_KINKS];
+} rille_activation_properties;
+#define RILLE_SMOOTH 1000
+
+RILLE_API const rille_activation_info *rille_activation_describe(rille_activation act); /* NULL where there is none such */
+RILLE_API rille_status rille_activation_evaluate(rille_context *cx, rille_activation act, const double *params,
+                                                 rille_activation_properties *properties);
+RILLE_API const char *rille_activation_nearest(const char *name); /* the row whose name is closest to a misspelt one */
+
+/* ---- Making tensors ---------------------------------------------------------------------------------------------- */
+
+RILLE_API rille_tensor *rille_from(rille_context *cx, rille_dtype dtype, int rank, const int64_t *shape, const void *data); /* copies row-major data */
+RILLE_API rille_tensor *rille_empty(rille_context *cx, rille_dtype dtype, int rank, const int64_t *shape); /* elements undefined: for the caller to fill */
+RILLE_API rille_tensor *rille_full(rille_context *cx, rille_dtype dtype, int rank, const int64_t *shape, double value);
+RILLE_API rille_tensor *rille_zeros(rille_context *cx, rille_dtype dtype, int rank, const int64_t *shape);
+RILLE_API rille_tensor *rille_scalar(rille_context *cx, rille_dtype dtype, double value); /* rank 0 */
+RILLE_API rille_tensor *rille_arange(rille_context *cx, rille_dtype dtype, double start, double end, double step); /* start + i step, before `end`: [ceil((end - start) / step)] */
+RILLE_API rille_tensor *rille_linspace(rille_context *cx, rille_dtype dtype, double start, double end, int64_t count); /* [count], both ends included */
+RILLE_API rille_tensor *rille_eye(rille_context *cx, rille_dtype dtype, int64_t n); /* [n, n] identity */
+RILLE_API rille_tensor *rille_rand(rille_context *cx, rille_dtype dtype, int rank, const int64_t *shape);  /* uniform in [0, 1) */
+RILLE_API rille_tensor *rille_randn(rille_context *cx, rille_dtype dtype, int rank, const int64_t *shape); /* standard normal */
+RILLE_API rille_tensor *rille_randperm(rille_context *cx, int64_t n); /* int64 [n]: a permutation of index_base ... n - 1 + index_base */
+
+/* ---- Looking at tensors ------------------------------------------------------------------------------------------ */
+
+RILLE_API rille_context *rille_context_of(const rille_tensor *t);
+RILLE_API rille_dtype rille_dtype_of(const rille_tensor *t);
+RILLE_API int rille_rank(const rille_tensor *t);
+RILLE_API const int64_t *rille_shape(const rille_tensor *t);   /* rille_rank(t) sizes, valid while t lives */
+RILLE_API const int64_t *rille_strides(const rille_tensor *t); /* in elements */
+RILLE_API int64_t rille_numel(const rille_tensor *t);          /* product of the shape */
+RILLE_API bool rille_is_contiguous(const rille_tensor *t);     /* row-major without gaps */
+RILLE_API void *rille_data(rille_tensor *t);                   /* first element; a caller that writes through it calls rille_touch */
+RILLE_API void rille_touch(rille_tensor *t);                   /* t's elements were written: graphs that saved them must not use them */
+RILLE_API double rille_item(const rille_tensor *t);            /* the one element; NaN, and an error, where there is not exactly one */
+RILLE_API rille_status rille_copy_out(const rille_tensor *t, rille_dtype dtype, void *buffer); /* rille_numel(t) elements, row-major, converted */
+RILLE_API size_t rille_print(const rille_tensor *t, char *buffer, size_t size); /* as snprintf: the length that the whole text has */
+RILLE_API const char *rille_dtype_name(rille_dtype dtype);     /* "float32" */
+RILLE_API size_t rille_dtype_size(rille_dtype dtype);          /* bytes an element */
+
+/* ---- Views: new tensors over the same elements, no copy ----------------------------------------------------------- */
+
+RILLE_API rille_tensor *rille_reshape(rille_tensor *t, int rank, const int64_t *shape); /* one size may be -1: inferred; copies where strides forbid a view */
+RILLE_API rille_tensor *rille_permute(rille_tensor *t, const int *dims);                /* dimension i of the result is dims[i] of t */
+RILLE_API rille_tensor *rille_transpose(rille_tensor *t, int dim1, int dim2);
+RILLE_API rille_tensor *rille_narrow(rille_tensor *t, int dim, int64_t start, int64_t length); /* start .. start + length - 1, counted from 0 */
+RILLE_API rille_tensor *rille_select(rille_tensor *t, int dim, int64_t index);          /* drops `dim`; index counted from 0 */
+RILLE_API rille_tensor *rille_expand(rille_tensor *t, int rank, const int64_t *shape);  /* broadcast to shape; -1 keeps a size */
+RILLE_API rille_tensor *rille_detach(rille_tensor *t);                                  /* the same elements, outside the graph */
+
+/* ---- Copies ------------------------------------------------------------------------------------------------------ */
+
+RILLE_API rille_tensor *rille_contiguous(rille_tensor *t); /* t's elements row-major: a view of t where they are already */
+RILLE_API rille_tensor *rille_clone(rille_tensor *t);
+RILLE_API rille_tensor *rille_to(rille_tensor *t, rille_dtype dtype); /* float to integer: towards zero, NaN and out of range to the nearest representable (NaN: 0) */
+RILLE_API rille_status rille_copy(rille_tensor *into, rille_tensor *from); /* into[...] = from, broadcast and converted, in place; not recorded */
+RILLE_API rille_tensor *rille_index_select(rille_tensor *t, int dim, rille_tensor *index); /* int64 [k] of t's indices along dim -> dim becomes k */
+
+/* ---- Arithmetic: elementwise, broadcasting ------------------------------------------------------------------------ */
+
+RILLE_API rille_tensor *rille_add(rille_tensor *a, rille_tensor *b); /* a + b */
+RILLE_API rille_tensor *rille_sub(rille_tensor *a, rille_tensor *b); /* a - b */
+RILLE_API rille_tensor *rille_mul(rille_tensor *a, rille_tensor *b); /* a b */
+RILLE_API rille_tensor *rille_div(rille_tensor *a, rille_tensor *b); /* a / b; integers give float32 */
+RILLE_API rille_tensor *rille_pow(rille_tensor *a, rille_tensor *b); /* a^b; integers give float32 */
+RILLE_API rille_tensor *rille_neg(rille_tensor *a);                  /* -a */
+RILLE_API rille_tensor *rille_exp(rille_tensor *a);                  /* e^a; integers give float32 */
+RILLE_API rille_tensor *rille_log(rille_tensor *a);                  /* natural; log 0 = -Inf, log of negatives NaN */
+RILLE_API rille_tensor *rille_sqrt(rille_tensor *a);
+RILLE_API rille_tensor *rille_abs(rille_tensor *a);                  /* |a|; its derivative at 0 is 0 */
+
+RILLE_API rille_tensor *rille_equal(rille_tensor *a, rille_tensor *b);         /* a == b, bool; no gradient, like all comparisons */
+RILLE_API rille_tensor *rille_not_equal(rille_tensor *a, rille_tensor *b);     /* a != b */
+RILLE_API rille_tensor *rille_less(rille_tensor *a, rille_tensor *b);          /* a < b */
+RILLE_API rille_tensor *rille_less_equal(rille_tensor *a, rille_tensor *b);    /* a <= b */
+RILLE_API rille_tensor *rille_greater(rille_tensor *a, rille_tensor *b);       /* a > b */
+RILLE_API rille_tensor *rille_greater_equal(rille_tensor *a, rille_tensor *b); /* a >= b */
+
+/* ---- Reductions: over `count` dimensions, or all where dims is NULL; keepdim leaves them as size 1 ----------------- */
+
+RILLE_API rille_tensor *rille_sum(rille_tensor *t, const int *dims, int count, bool keepdim);  /* float64 accumulation; bool and integers give int64 */
+RILLE_API rille_tensor *rille_mean(rille_tensor *t, const int *dims, int count, bool keepdim); /* sum / number of elements; integers give float32 */
+RILLE_API rille_tensor *rille_max(rille_tensor *t, int dim, bool keepdim);    /* the largest along dim; NaN wins; gradient to the first of equals */
+RILLE_API rille_tensor *rille_argmax(rille_tensor *t, int dim, bool keepdim); /* int64: index of the first largest, counted from index_base */
+
+/* ---- Products, activations, softmax, losses ----------------------------------------------------------------------- */
+
+RILLE_API rille_tensor *rille_matmul(rille_tensor *a, rille_tensor *b); /* [..., n, k] [..., k, m] -> [..., n, m]; a vector gains a 1 and loses it again */
+RILLE_API rille_tensor *rille_linear(rille_tensor *x, rille_tensor *weight, rille_tensor *bias); /* x W^T + b: [..., in] [out, in] [out] -> [..., out]; bias may be omitted with NULL */
+RILLE_API rille_tensor *rille_activate(rille_tensor *x, rille_activation act, const double *params); /* f(x), any shape; params NULL: defaults */
+RILLE_API rille_tensor *rille_derivative(rille_tensor *x, rille_activation act, int order, const double *params); /* f(x), f'(x), f"(x) */
+RILLE_API rille_tensor *rille_softmax(rille_tensor *x, int dim);     /* exp(x - max) / sum exp(x - max) along dim; all -Inf gives NaN */
+RILLE_API rille_tensor *rille_log_softmax(rille_tensor *x, int dim); /* x - max - log sum exp(x - max) along dim */
+RILLE_API rille_tensor *rille_cross_entropy(rille_tensor *logits, rille_tensor *labels); /* mean of -log_softmax(logits)[label]: [n, c], int64 [n] from index_base -> scalar */
+
+/* ---- Autograd: reverse mode ---------------------------------------------------------------------------------------- */
+
+RILLE_API bool rille_requires_grad(const rille_tensor *t);
+RILLE_API rille_status rille_set_requires_grad(rille_tensor *t, bool on); /* leaves of floating dtype only */
+RILLE_API bool rille_is_leaf(const rille_tensor *t);                      /* not the result of a recorded operation */
+RILLE_API rille_status rille_retain_grad(rille_tensor *t);                /* backward keeps the gradient of this inner tensor too */
+RILLE_API rille_tensor *rille_gradient(rille_tensor *t);                  /* accumulated so far, same shape as t; NULL where there is none. Owned by t */
+RILLE_API rille_status rille_set_gradient(rille_tensor *t, rille_tensor *gradient); /* NULL clears it */
+RILLE_API bool rille_set_grad_enabled(rille_context *cx, bool on);        /* off: operations are not recorded; returns what it was */
+RILLE_API bool rille_grad_enabled(const rille_context *cx);
+RILLE_API rille_status rille_backward(rille_tensor *t, rille_tensor *seed); /* adds d(seed . t)/d(leaf) to every leaf's gradient; NULL seed: t is a scalar, seed 1. Frees the graph */
+RILLE_API rille_status rille_grad(rille_tensor *const *outputs, int output_count, rille_tensor *const *inputs, int input_count,
+                                  rille_tensor *const *seeds, bool create_graph,
+                                  rille_tensor **gradients); /* gradients[i] = d(sum seeds . outputs)/d inputs[i], NULL where unconnected; the graph stays. create_graph: they can be differentiated again */
+
+typedef rille_tensor *rille_function(rille_context *cx, rille_tensor *const *inputs, int count, void *user);
+typedef struct rille_gradcheck_options {
+    double step;        /* of the central difference, relative to max(1, |x|); 0: 1e-5 */
+    double tolerance;   /* |analytic - numeric| <= tolerance (1 + |numeric|); 0: 1e-6 */
+    const double *kink; /* inputs within two steps of one of these are skipped */
+    int kink_count;
+} rille_gradcheck_options;
+typedef struct rille_gradcheck_result {
+    int64_t checked, skipped; /* elements of all inputs */
+    double worst;             /* largest |analytic - numeric| / (1 + |numeric|) */
+    int input;                /* where: which input, counted from 0, */
+    int64_t element;          /* which of its elements, row-major from 0 */
+    double analytic, numeric;
+} rille_gradcheck_result;
+/* Compares the gradient of f(inputs) (weighted by fixed random numbers) with central differences in every element of every
+ * float64 input that requires a gradient. Fails on NaN and where no element was checked. options NULL: defaults. */
+RILLE_API rille_status rille_gradcheck(rille_context *cx, rille_function *f, void *user, rille_tensor *const *inputs, int count,
+                                       const rille_gradcheck_options *options, rille_gradcheck_result *result);
+
+/* ---- Training ------------------------------------------------------------------------------------------------------ */
+
+typedef struct rille_sgd_options {
+    double learning_rate;
+    double momentum;     /* v = momentum v + g; 0: none */
+    double weight_decay; /* g = gradient + weight_decay p */
+    bool nesterov;       /* step along g + momentum v */
+} rille_sgd_options;
+/* p -= learning_rate g for `count` parameters, in one pass each; velocity[i] (same shape as parameter[i], contiguous; made
+ * by the caller as zeros) is updated where momentum is not 0, else velocity may be NULL. One without a gradient is passed over. */
+RILLE_API rille_status rille_sgd_step(rille_context *cx, int count, rille_tensor *const *parameters, rille_tensor *const *velocity,
+                                      const rille_sgd_options *options);
+
+/* ---- Gradient flow -------------------------------------------------------------------------------------------------- */
+
+typedef struct rille_statistics {   /* of one tensor, in one pass */
+    int64_t count;                  /* elements; the shares below are of them all */
+    double mean, std;               /* over the finite elements; std is the population's, sqrt(mean (x - mean)^2) */
+    double log10_norm;              /* log10 of the Euclidean norm of the finite elements, so that 1e-60 and 1e+60 survive; -Inf where all are 0 */
+    double min, max;                /* of the finite elements; NaN where there are none */
+    int64_t zeros, subnormals, nans, infinities;
+} rille_statistics;
+RILLE_API rille_status rille_measure(rille_tensor *t, rille_statistics *statistics);
+RILLE_API rille_status rille_measure_saturated(rille_tensor *x, rille_activation act, const double *params, double threshold,
+                                               double *share); /* of x's elements with |f'(x)| < threshold */
+RILLE_API rille_status rille_measure_dead(rille_tensor *y, double *share); /* of the units (last dimension of y) that are 0 in every row */
+
+/* ---- Files ---------------------------------------------------------------------------------------------------------- */
+
+RILLE_API rille_tensor *rille_read_idx(rille_context *cx, const char *path); /* LeCun's IDX (the MNIST format), unsigned bytes: uint8 of the file's shape */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
