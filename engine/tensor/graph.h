@@ -1,0 +1,87 @@
+/* The graph that autograd walks: one node for each recorded operation. It stands below the operations, which record
+ * themselves, and autograd/, which differentiates them. */
+#ifndef RL_TENSOR_GRAPH_H
+#define RL_TENSOR_GRAPH_H
+
+#include "tensor/tensor.h"
+
+typedef struct rl_node rl_node;
+
+/* Vector-Jacobian product: from g, the gradient of the node's output, to gradient[i] of each input i that rl_needs. Leaves
+ * NULL, with the error recorded, where it fails. What it makes broadcast over an input's shape, or in a higher dtype, is
+ * summed and converted to the input's own by the caller. */
+typedef void rl_vjp(rl_node *node, rille_tensor *g, rille_tensor **gradient);
+
+typedef struct rl_op {
+    const char *name;
+    rl_vjp *vjp;
+} rl_op;
+
+typedef union rl_attributes { /* what an operation must remember beside tensors */
+    int dims[RILLE_MAX_RANK];
+    struct {
+        int dim;
+        int64_t start;
+    } range;
+    struct {
+        bool reduced[RILLE_MAX_RANK];
+        double divisor;
+    } reduction;
+    struct {
+        rille_activation act;
+        int order;
+        double parameter[RILLE_MAX_PARAMETERS];
+    } activation;
+} rl_attributes;
+
+typedef struct rl_edge { /* where the gradient of one input goes */
+    rl_node *node;       /* the operation that made the input; or */
+    rille_tensor *leaf;  /* the leaf that it is; both NULL: nowhere */
+    rille_dtype dtype;
+    int rank;
+    int64_t shape[RILLE_MAX_RANK];
+} rl_edge;
+
+enum { RL_MOST_SAVED = 3 };
+
+struct rl_node {
+    rille_context *context;
+    const rl_op *op;
+    size_t references;
+    rl_attributes attributes;
+
+    int saved_count;
+    struct {
+        rille_tensor *tensor;
+        uint64_t version;
+        bool is_output;
+    } saved[RL_MOST_SAVED];
+    bool freed; /* by a backward that has been through here */
+
+    rille_tensor *output;   /* while its handle lives: where retain_grad puts the gradient. Not counted as a reference */
+    rille_tensor *gradient; /* during backward: of the output, summed so far */
+    rille_tensor **capture; /* during rille_grad: where the output's gradient is wanted */
+    bool reached;           /* during backward: on the list of nodes to visit; */
+    int64_t pending;        /* and how many edges lead to it from nodes that have not been visited yet */
+    rl_node *next;          /* among those ready to be visited, or those being freed */
+
+    int edge_count;
+    rl_edge edge[];
+};
+
+/* Call when `out` has been computed from `inputs`: records the operation where gradients are enabled and an input needs
+ * one. `saved` are the tensors that its vjp will ask for (out itself among them, if it likes); `attributes` is copied, NULL
+ * is allowed. Returns out; on failure frees it and returns NULL. A NULL out is passed through. */
+rille_tensor *rl_record(rille_tensor *out, const rl_op *op, rl_list inputs, rl_list saved, const rl_attributes *attributes);
+
+bool rl_needs(const rl_node *node, int input);
+
+/* The i-th saved tensor; NULL, with the error recorded, where it was written in place since. */
+rille_tensor *rl_saved(rl_node *node, int i);
+
+bool rl_tracks(const rille_tensor *t); /* operations on t are to be recorded */
+
+void rl_node_forget(rl_node *node); /* drops what was saved: after backward */
+void rl_node_drop(rl_node *node);   /* one reference less; NULL is allowed. Chains of any length are freed without recursion */
+
+#endif
