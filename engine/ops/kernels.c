@@ -1,0 +1,164 @@
+#include "ops/kernels.h"
+
+#include <math.h>
+
+/* ---- Elementwise: dense operands and broadcast scalars have loops of their own, which vectorise ---- */
+
+#define AT(T, i, k) (*(const T *)(p[i] + (ptrdiff_t)(k)*stride[i]))
+
+#define DEFINE_BINARY(name, T, R, expression)                                                                                  \
+    static void name(size_t n, char *const *p, const ptrdiff_t *stride)                                                        \
+    {                                                                                                                          \
+        const ptrdiff_t step = sizeof(T);                                                                                      \
+        const T *left = (const T *)p[1], *right = (const T *)p[2];                                                             \
+        R *out = (R *)p[0];                                                                                                    \
+        if (stride[0] != (ptrdiff_t)sizeof(R) || (stride[1] != step && stride[1] != 0) ||                                      \
+            (stride[2] != step && stride[2] != 0)) {                                                                           \
+            for (size_t i = 0; i < n; i++) {                                                                                   \
+                T a = AT(T, 1, i), b = AT(T, 2, i);                                                                            \
+                *(R *)(p[0] + (ptrdiff_t)i * stride[0]) = (R)(expression);                                                     \
+            }                                                                                                                  \
+        } else if (stride[1] == 0) {                                                                                           \
+            const T a = *left;                                                                                                 \
+            for (size_t i = 0; i < n; i++) {                                                                                   \
+                T b = stride[2] == 0 ? *right : right[i];                                                                      \
+                out[i] = (R)(expression);                                                                                      \
+            }                                                                                                                  \
+        } else if (stride[2] == 0) {                                                                                           \
+            const T b = *right;                                                                                                \
+            for (size_t i = 0; i < n; i++) {                                                                                   \
+                T a = left[i];                                                                                                 \
+                out[i] = (R)(expression);                                                                                      \
+            }                                                                                                                  \
+        } else {                                                                                                               \
+            for (size_t i = 0; i < n; i++) {                                                                                   \
+                T a = left[i], b = right[i];                                                                                   \
+                out[i] = (R)(expression);                                                                                      \
+            }                                                                                                                  \
+        }                                                                                                                      \
+    }
+
+#define DEFINE_UNARY(name, T, expression)                                                                                      \
+    static void name(size_t n, char *const *p, const ptrdiff_t *stride)                                                        \
+    {                                                                                                                          \
+        if (stride[0] == sizeof(T) && stride[1] == sizeof(T)) {                                                                \
+            for (size_t i = 0; i < n; i++) {                                                                                   \
+                T a = ((const T *)p[1])[i];                                                                                    \
+                ((T *)p[0])[i] = (T)(expression);                                                                              \
+            }                                                                                                                  \
+        } else {                                                                                                               \
+            for (size_t i = 0; i < n; i++) {                                                                                   \
+                T a = AT(T, 1, i);                                                                                             \
+                *(T *)(p[0] + (ptrdiff_t)i * stride[0]) = (T)(expression);                                                     \
+            }                                                                                                                  \
+        }                                                                                                                      \
+    }
+
+#define DEFINE_FLOATING(T)                                                                                                     \
+    DEFINE_BINARY(add_##T, T, T, a + b)                                                                                        \
+    DEFINE_BINARY(sub_##T, T, T, a - b)                                                                                        \
+    DEFINE_BINARY(mul_##T, T, T, b *(a))                                                                                       \
+    DEFINE_BINARY(div_##T, T, T, a / b)                                                                                        \
+    DEFINE_BINARY(pow_##T, T, T, pow(a, b))                                                                                    \
+    DEFINE_UNARY(neg_##T, T, -a)                                                                                               \
+    DEFINE_UNARY(abs_##T, T, fabs(a))                                                                                          \
+    DEFINE_UNARY(exp_##T, T, exp(a))                                                                                           \
+    DEFINE_UNARY(log_##T, T, log(a))                                                                                           \
+    DEFINE_UNARY(sqrt_##T, T, sqrt(a))
+
+DEFINE_FLOATING(float)
+DEFINE_FLOATING(double)
+
+/* Integers wrap around, as two's complement does. */
+DEFINE_BINARY(add_int64_t, int64_t, int64_t, (uint64_t)a + (uint64_t)b)
+DEFINE_BINARY(sub_int64_t, int64_t, int64_t, (uint64_t)a - (uint64_t)b)
+DEFINE_BINARY(mul_int64_t, int64_t, int64_t, (uint64_t)a *((uint64_t)b))
+DEFINE_UNARY(neg_int64_t, int64_t, -(uint64_t)a)
+DEFINE_UNARY(abs_int64_t, int64_t, a < 0 ? -(uint64_t)a : (uint64_t)a)
+
+#define DEFINE_COMPARISON(name, operator)                                                                                      \
+    DEFINE_BINARY(name##_float, float, bool, a operator b)                                                                     \
+    DEFINE_BINARY(name##_double, double, bool, a operator b)                                                                   \
+    DEFINE_BINARY(name##_int64_t, int64_t, bool, a operator b)
+RL_COMPARISON_LIST(DEFINE_COMPARISON)
+
+/* ---- Sums ---- */
+
+enum { LANES = 16 };
+
+#define DEFINE_SUMS(T)                                                                                                         \
+    static double sum_##T(size_t n, const void *data)                                                                          \
+    {                                                                                                                          \
+        const T *x = data;                                                                                                     \
+        double lane[LANES] = {0};                                                                                              \
+        size_t i = 0;                                                                                                          \
+        for (; i + LANES <= n; i += LANES)                                                                                     \
+            for (size_t k = 0; k < LANES; k++)                                                                                 \
+                lane[k] += (double)x[i + k];                                                                                   \
+        for (size_t k = 0; i + k < n; k++)                                                                                     \
+            lane[k] += (double)x[i + k];                                                                                       \
+        for (size_t width = LANES / 2; width > 0; width /= 2)                                                                  \
+            for (size_t k = 0; k < width; k++)                                                                                 \
+                lane[k] += lane[k + width];                                                                                    \
+        return lane[0];                                                                                                        \
+    }                                                                                                                          \
+    static void add_rows_##T(size_t rows, size_t columns, size_t stride, const void *data, double *total)                      \
+    {                                                                                                                          \
+        const T *x = data;                                                                                                     \
+        for (size_t i = 0; i < rows; i++)                                                                                      \
+            for (size_t j = 0; j < columns; j++)                                                                               \
+                total[j] += (double)x[i * stride + j];                                                                         \
+    }
+
+DEFINE_SUMS(float)
+DEFINE_SUMS(double)
+
+/* ---- Softmax: everything in float64, rounded once ---- */
+
+#define DEFINE_SOFTMAX(T)                                                                                                      \
+    static double maximum_##T(size_t n, const T *x) /* NaN wins */                                                             \
+    {                                                                                                                          \
+        T most = x[0];                                                                                                         \
+        for (size_t i = 1; i < n; i++)                                                                                         \
+            most = x[i] > most || x[i] != x[i] ? x[i] : most;                                                                  \
+        return (double)most;                                                                                                   \
+    }                                                                                                                          \
+    static double exp_sum_##T(size_t n, const T *x, double most)                                                               \
+    {                                                                                                                          \
+        double total = 0;                                                                                                      \
+        for (size_t i = 0; i < n; i++)                                                                                         \
+            total += exp((double)x[i] - most);                                                                                 \
+        return total;                                                                                                          \
+    }                                                                                                                          \
+    static void softmax_##T(size_t rows, size_t n, const void *in, void *out)                                                  \
+    {                                                                                                                          \
+        for (size_t row = 0; row < rows; row++) {                                                                              \
+            const T *x = (const T *)in + row * n;                                                                              \
+            T *y = (T *)out + row * n;                                                                                         \
+            double most = maximum_##T(n, x), total = exp_sum_##T(n, x, most);                                                  \
+            for (size_t i = 0; i < n; i++)                                                                                     \
+                y[i] = (T)(exp((double)x[i] - most) / total);                                                                  \
+        }                                                                                                                      \
+    }                                                                                                                          \
+    static void log_softmax_##T(size_t rows, size_t n, const void *in, void *out)                                              \
+    {                                                                                                                          \
+        for (size_t row = 0; row < rows; row++) {                                                                              \
+            const T *x = (const T *)in + row * n;                                                                              \
+            T *y = (T *)out + row * n;                                                                                         \
+            double most = maximum_##T(n, x), log_total = log(exp_sum_##T(n, x, most));                                         \
+            for (size_t i = 0; i < n; i++)                                                                                     \
+                y[i] = (T)((double)x[i] - most - log_total);                                                                   \
+        }                                                                                                                      \
+    }
+
+DEFINE_SOFTMAX(float)
+DEFINE_SOFTMAX(double)
+
+const rl_op_kernels RL_ISA_NAME(rl_op_kernels) = {
+#define ALL(name, ...) .name = {name##_float, name##_double, name##_int64_t},
+#define FLOATING(name) .name = {name##_float, name##_double},
+    RL_BINARY_LIST(ALL) RL_BINARY_FLOATING_LIST(FLOATING) RL_COMPARISON_LIST(ALL) RL_UNARY_LIST(ALL)
+        RL_UNARY_FLOATING_LIST(FLOATING) FLOATING(sum) FLOATING(add_rows) FLOATING(softmax) FLOATING(log_softmax)
+#undef ALL
+#undef FLOATING
+};

@@ -1,0 +1,36 @@
+/* Inner loops of elementwise operations, reductions and softmax, compiled once per instruction set. */
+#ifndef RL_OPS_KERNELS_H
+#define RL_OPS_KERNELS_H
+
+#include "base/isa.h"
+#include "tensor/loop.h"
+
+/* For every dtype that arithmetic is done in, then for floating ones only. */
+#define RL_BINARY_LIST(X) X(add) X(sub) X(mul)
+#define RL_BINARY_FLOATING_LIST(X) X(div) X(pow)
+#define RL_COMPARISON_LIST(X) X(equal, ==) X(not_equal, !=) X(less, <) X(less_equal, <=) X(greater, >) X(greater_equal, >=)
+#define RL_UNARY_LIST(X) X(neg) X(abs)
+#define RL_UNARY_FLOATING_LIST(X) X(exp) X(log) X(sqrt)
+
+enum { RL_FLOAT32_KERNEL, RL_FLOAT64_KERNEL, RL_INT64_KERNEL, RL_KERNEL_DTYPES };
+
+typedef struct rl_op_kernels {
+#define MEMBER(name, ...) rl_inner *name[RL_KERNEL_DTYPES];
+    RL_BINARY_LIST(MEMBER)
+    RL_BINARY_FLOATING_LIST(MEMBER)
+    RL_COMPARISON_LIST(MEMBER) /* into bool */
+    RL_UNARY_LIST(MEMBER)
+    RL_UNARY_FLOATING_LIST(MEMBER)
+#undef MEMBER
+    /* n dense elements; float64 accumulation in sixteen fixed lanes, so that every instruction set adds in the same order */
+    double (*sum[2])(size_t n, const void *x);
+    /* total[j] += x[i * stride + j] for i < rows, j < columns; stride in elements */
+    void (*add_rows[2])(size_t rows, size_t columns, size_t stride, const void *x, double *total);
+    /* rows of n dense elements, in place allowed */
+    void (*softmax[2])(size_t rows, size_t n, const void *x, void *y);
+    void (*log_softmax[2])(size_t rows, size_t n, const void *x, void *y);
+} rl_op_kernels;
+
+RL_ISA_DECLARE(rl_op_kernels)
+
+#endif
