@@ -1,0 +1,12 @@
+/* Activations on raw buffers, for the rest of the engine. */
+#ifndef RL_ACTIVATIONS_MAP_H
+#define RL_ACTIVATIONS_MAP_H
+
+#include "rille.h"
+
+/* z = g f^(order)(x) for n elements, order 1 or 2; in place (z == g, z == x) is allowed. Checks as rille_map does. In float32
+ * the product is rounded once; in float64 f^(order)(x) is rounded before. g = Inf and f^(order)(x) = 0 give NaN. */
+rille_status rl_map_product(rille_context *cx, rille_activation act, const double *params, int order, rille_dtype dtype,
+                            size_t n, const void *g, const void *x, void *z);
+
+#endif

@@ -1,0 +1,75 @@
+/* What every function of engine/math is made of.
+ *
+ * A function that rows of activations.def may call exists twice, under one name that RL_PRECISION resolves:
+ *     f_24  for float32 kernels: arithmetic in double, relative error < 2^-36, so that the one rounding to float that follows
+ *           errs by less than 0.5 + 2^-12 ULP, float's subnormals included;
+ *     f_53  for float64 kernels: arithmetic in double-double, error < 0.6 ULP of the double result, subnormals included.
+ *
+ * Each is straight-line code, so that loops over it become vector code: a conditional expression chooses between values, never
+ * between computations; there are no tables, no calls, no conversions between doubles and integers. NaN comes out where NaN
+ * went in. Round-to-nearest is assumed and -ffp-contract=off: a fused multiply-add happens where rl_madd says so. */
+#ifndef RL_MATH_PRECISION_H
+#define RL_MATH_PRECISION_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__GNUC__)
+#define RL_INLINE static inline __attribute__((always_inline))
+#else
+#define RL_INLINE static inline
+#endif
+
+/* Where __builtin_fma is one instruction and no call. (Clang 14 does not define __FP_FAST_FMA.) */
+#if defined(__FP_FAST_FMA) || defined(__FMA__) || defined(__aarch64__)
+#define RL_HAS_FMA
+#endif
+
+/* With RL_PRECISION 53, RL_AT_PRECISION(f) is f_53. The macro of a function f may itself be called f. */
+#define RL_AT_PRECISION(function) RL_AT_PRECISION_(function, RL_PRECISION)
+#define RL_AT_PRECISION_(function, precision) RL_AT_PRECISION__(function, precision)
+#define RL_AT_PRECISION__(function, precision) function##_##precision
+
+/* c, or NaN where x is: a function that is constant, but on NaN. Of the type of c and x, whichever is wider. */
+#define constant(c, x) ((x) == (x) ? (c) : (x))
+
+/* a b + c, rounded once where the processor can, else twice: for sums that bear either. */
+RL_INLINE double rl_madd(double a, double b, double c)
+{
+#if defined(RL_HAS_FMA)
+    return __builtin_fma(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+RL_INLINE double rl_magnitude(double x)
+{
+    return __builtin_fabs(x);
+}
+
+RL_INLINE double rl_copy_sign(double magnitude, double sign)
+{
+    return __builtin_copysign(magnitude, sign);
+}
+
+/* The integer nearest to x, for |x| < 2^51: the sum with 1.5 2^52 has no bits left for a fraction. */
+RL_INLINE double rl_nearest_integer(double x)
+{
+    return (x + 0x1.8p52) - 0x1.8p52;
+}
+
+/* 2^n for an integer -1022 <= n <= 1023. The sum has n + 1023 in its low bits; the shift makes them the exponent and drops
+ * the others. NaN gives some number. */
+RL_INLINE double rl_power_of_two(double n)
+{
+    const double sum = n + (0x1.8p52 + 1023);
+    uint64_t bits;
+    memcpy(&bits, &sum, sizeof bits);
+    bits <<= 52;
+    double power;
+    memcpy(&power, &bits, sizeof power);
+    return power;
+}
+
+#endif
