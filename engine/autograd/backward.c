@@ -263,6 +263,13 @@ static rille_tensor **capture_of(const rille_tensor *t)
     return t->node != NULL ? t->node->capture : t->capture;
 }
 
+/* A handle for the caller: g itself where nobody holds one, else (g is a seed, say) a view of it. */
+static rille_tensor *handle_of(rille_tensor *g)
+{
+    rille_tensor *adopted = rl_adopt(g);
+    return adopted != NULL ? adopted : rille_reshape(g, g->rank, g->shape);
+}
+
 rille_status rille_grad(rille_tensor *const *outputs, int output_count, rille_tensor *const *inputs, int input_count,
                         rille_tensor *const *seeds, bool create_graph, rille_tensor **gradients)
 {
@@ -295,13 +302,15 @@ rille_status rille_grad(rille_tensor *const *outputs, int output_count, rille_te
     for (int i = 0; i < input_count; i++)
         set_capture(inputs[i], NULL);
     let_go(cx, &list);
+    bool recording = rille_set_grad_enabled(cx, create_graph);
     for (int i = 0; i < input_count; i++) { /* as handles of the caller's scope */
         rille_tensor *g = gradients[i];
-        gradients[i] = g == NULL || status != RILLE_OK ? NULL : rl_handle(g);
+        gradients[i] = g == NULL || status != RILLE_OK ? NULL : handle_of(g);
         if (g != NULL && gradients[i] == NULL && status == RILLE_OK)
             status = RILLE_ERROR_MEMORY;
         rl_drop(g);
     }
+    rille_set_grad_enabled(cx, recording);
     return status;
 }
 

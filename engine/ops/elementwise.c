@@ -48,7 +48,7 @@ static rille_tensor *apply_unary(const char *name, rl_inner *const *kernel, rill
         rl_loop loop = rl_loop_over(a->rank, a->shape);
         rl_loop_add(&loop, out);
         rl_loop_add(&loop, in);
-        out = rl_completed(out, rl_loop_run(cx, name, &loop, RL_GRAIN_MEDIUM, kernel[kernel_of(computed)]));
+        out = rl_completed(out, rl_loop_run(cx, name, &loop, RL_GRAIN_HEAVY, kernel[kernel_of(computed)]));
     }
     rl_free_temporary(in, a);
     return out;

@@ -54,10 +54,12 @@
         }                                                                                                                      \
     }
 
+/* clang-format takes products of macro arguments for pointers */
+/* clang-format off */
 #define DEFINE_FLOATING(T)                                                                                                     \
     DEFINE_BINARY(add_##T, T, T, a + b)                                                                                        \
     DEFINE_BINARY(sub_##T, T, T, a - b)                                                                                        \
-    DEFINE_BINARY(mul_##T, T, T, b *(a))                                                                                       \
+    DEFINE_BINARY(mul_##T, T, T, a * b)                                                                                        \
     DEFINE_BINARY(div_##T, T, T, a / b)                                                                                        \
     DEFINE_BINARY(pow_##T, T, T, pow(a, b))                                                                                    \
     DEFINE_UNARY(neg_##T, T, -a)                                                                                               \
@@ -72,9 +74,10 @@ DEFINE_FLOATING(double)
 /* Integers wrap around, as two's complement does. */
 DEFINE_BINARY(add_int64_t, int64_t, int64_t, (uint64_t)a + (uint64_t)b)
 DEFINE_BINARY(sub_int64_t, int64_t, int64_t, (uint64_t)a - (uint64_t)b)
-DEFINE_BINARY(mul_int64_t, int64_t, int64_t, (uint64_t)a *((uint64_t)b))
+DEFINE_BINARY(mul_int64_t, int64_t, int64_t, (uint64_t)a * (uint64_t)b)
 DEFINE_UNARY(neg_int64_t, int64_t, -(uint64_t)a)
 DEFINE_UNARY(abs_int64_t, int64_t, a < 0 ? -(uint64_t)a : (uint64_t)a)
+/* clang-format on */
 
 #define DEFINE_COMPARISON(name, operator)                                                                                      \
     DEFINE_BINARY(name##_float, float, bool, a operator b)                                                                     \

@@ -11,6 +11,7 @@
 
 enum { TILE = 256 }; /* rows and columns of the result; a product of fewer than SPLIT multiplications is one tile */
 static const double SPLIT = 1 << 21;
+static const double WORTH_A_THREAD = 1 << 19; /* multiplications of a chunk */
 
 typedef struct matrix { /* one operand: the last two dimensions of a tensor */
     char *data;
@@ -123,7 +124,7 @@ static rille_status multiply(const char *operation, rille_tensor *a, rille_tenso
         w.column_tiles = (w.m + w.column_tile - 1) / w.column_tile;
         size_t tiles = (size_t)(out->numel / (w.n * w.m) * w.row_tiles * w.column_tiles);
         double cost = (double)w.row_tile * (double)w.column_tile * (double)w.k; /* multiplications a tile */
-        size_t grain = cost * 16 >= SPLIT ? 1 : (size_t)(SPLIT / 16 / cost) + 1;
+        size_t grain = cost >= WORTH_A_THREAD ? 1 : (size_t)(WORTH_A_THREAD / cost) + 1;
         status = fits_cblas(&w) ? rl_parallel_for(cx, operation, tiles, grain, multiply_tiles, &w)
                                 : rl_fail(cx, RILLE_ERROR_SHAPE, "%s: a dimension is past %d", operation, INT_MAX);
     }

@@ -170,18 +170,12 @@ rille_tensor *rl_view(rille_tensor *t)
     return view;
 }
 
-rille_tensor *rl_handle(rille_tensor *t)
+rille_tensor *rl_adopt(rille_tensor *t)
 {
-    if (t->scope == NULL) {
-        link_handle(t, innermost(t->context));
-        return rl_retain(t);
-    }
-    rille_tensor *other = rl_view(t);
-    if (other != NULL && t->node != NULL) {
-        other->node = t->node;
-        t->node->references++;
-    }
-    return other;
+    if (t->scope != NULL)
+        return NULL;
+    link_handle(t, innermost(t->context));
+    return rl_retain(t);
 }
 
 void rl_shape_changed(rille_tensor *t)

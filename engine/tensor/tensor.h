@@ -53,8 +53,8 @@ rille_tensor *rl_new_like(rille_tensor *t, rille_dtype dtype); /* of t's shape *
 rille_tensor *rl_view(rille_tensor *t);
 void rl_shape_changed(rille_tensor *t);
 
-/* A handle of t in the innermost scope: t itself where its own was freed, else a new tensor at the same place of the graph. */
-rille_tensor *rl_handle(rille_tensor *t);
+/* Gives t, whose handle was freed, a new one in the innermost scope; NULL, and nothing done, where it still has one. */
+rille_tensor *rl_adopt(rille_tensor *t);
 
 rille_tensor *rl_retain(rille_tensor *t); /* one more reference; NULL is allowed */
 void rl_drop(rille_tensor *t);            /* one less; the last one ends it. NULL is allowed */
