@@ -1,0 +1,446 @@
+# Rille. `make help` lists what there is to do; `make run` and `make test` need nothing but git and make beforehand.
+#
+# Everything generated goes under build/ (laid out as it is installed: build/lib, build/share, build/bin) and out/.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# ---- Settings: make NAME=value; those with ?= may come from the environment as well ---------------------------------
+
+BUILD    = build
+ARGS     =# of `make run`, for the experiment
+ONLY     =# of `make test` and `make bench`: only those whose name contains this
+V        = 0# 1: show each command
+WERROR  ?= 0# 1: a warning is an error
+PREFIX  ?= /usr/local
+DESTDIR ?=
+LUA     ?= lua5.4
+
+ifneq ($(filter default undefined,$(origin CC)),)
+CC := gcc
+endif
+HOSTCC  ?= $(CC)
+CFLAGS  ?= -O2 -g
+OPENMP  ?= -fopenmp# empty: a library that runs on one thread
+KERNEL_CFLAGS ?= -O3
+
+# ---- What there is -------------------------------------------------------------------------------------------------
+
+VERSION   := $(shell sed -n 's/^\#define RILLE_VERSION "\(.*\)"/\1/p' engine/rille.h)
+SOVERSION := $(firstword $(subst ., ,$(VERSION)))
+NPROC     := $(shell nproc 2>/dev/null || echo 2)
+
+GENERATOR   := engine/activations/generate_header.c
+KERNELS     := $(wildcard engine/*/kernels.c)
+ENGINE      := $(filter-out $(KERNELS) $(GENERATOR),$(wildcard engine/*/*.c))
+BINDINGS    := $(wildcard bindings/*.c)
+LUA_MODULES := $(patsubst bindings/rille/%,%,$(wildcard bindings/rille/*.lua bindings/rille/*/*.lua))
+SUITES      := $(wildcard tests/engine/*.c)
+REFERENCE   := $(wildcard tests/reference/*.c)
+SPECS       := $(wildcard tests/lua/*_spec.lua)
+BENCHES     := $(wildcard tests/bench/*.c)
+
+# The instruction sets that each kernels.c is compiled for, best first; engine/base/isa.h says the same.
+MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
+ISAS    := $(if $(filter x86_64%,$(MACHINE)),v4 v3 v2 generic,$(if $(filter aarch64%,$(MACHINE)),aarch64,generic))
+ISA_FLAGS_v4 := -march=x86-64-v4 -mprefer-vector-width=512
+ISA_FLAGS_v3 := -march=x86-64-v3
+ISA_FLAGS_v2 := -march=x86-64-v2
+
+# ---- How it is compiled --------------------------------------------------------------------------------------------
+
+BLAS_CFLAGS := $(shell pkg-config --cflags openblas 2>/dev/null)
+BLAS_LIBS   := $(shell pkg-config --libs openblas 2>/dev/null)
+LUA_CFLAGS  := $(shell pkg-config --cflags lua5.4 2>/dev/null)
+as_system    = $(patsubst -I%,-isystem %,$(1))# headers of others: their warnings are not ours
+
+ifneq ($(filter -ffast-math -Ofast -funsafe-math-optimizations,$(CC) $(CFLAGS) $(CPPFLAGS) $(KERNEL_CFLAGS) $(LDFLAGS)),)
+$(error Rille measures vanishing gradients: fast-math flags, which flush and reorder, are not for it)
+endif
+
+is_clang := $(findstring clang,$(notdir $(firstword $(CC))))
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wwrite-strings
+WARNINGS += $(if $(is_clang),-Wno-pass-failed)# a loop that clang did not vectorise is slower, not wrong
+WARNINGS += $(if $(filter 1,$(WERROR)),-Werror)
+# errno and traps are not looked at, so loops over libm-like code may vectorise; a*b+c keeps both its roundings.
+ARITHMETIC := -fno-math-errno -fno-trapping-math -ffp-contract=off
+LANGUAGE   := -std=c11 -D_POSIX_C_SOURCE=200809L
+COMMON     := $(LANGUAGE) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(ARITHMETIC) -fPIC -fvisibility=hidden
+
+INCLUDE_ENGINE   := -Iengine -I$(BUILD)/include $(call as_system,$(BLAS_CFLAGS))
+INCLUDE_BINDINGS := -I$(BUILD)/include $(call as_system,$(LUA_CFLAGS))# the public header, and nothing else of the engine
+INCLUDE_TESTS    := -Itests $(INCLUDE_ENGINE)
+
+COMPILE_ENGINE   := $(CC) $(COMMON) $(OPENMP) $(INCLUDE_ENGINE)
+COMPILE_KERNELS  := $(CC) $(COMMON) $(KERNEL_CFLAGS) -fopenmp-simd $(INCLUDE_ENGINE)
+COMPILE_BINDINGS := $(CC) $(COMMON) $(INCLUDE_BINDINGS)
+COMPILE_TESTS    := $(CC) $(COMMON) $(OPENMP) $(INCLUDE_TESTS)
+ENGINE_LIBS      := $(BLAS_LIBS) -lm $(OPENMP)
+TEST_LIBS        := -lmpfr -lgmp $(ENGINE_LIBS) -pthread
+
+OBJ            := $(BUILD)/obj
+ENGINE_OBJS    := $(ENGINE:%.c=$(OBJ)/%.o) $(foreach isa,$(ISAS),$(KERNELS:%.c=$(OBJ)/%.$(isa).o))
+BINDING_OBJS   := $(BINDINGS:%.c=$(OBJ)/%.o)
+REFERENCE_OBJS := $(REFERENCE:%.c=$(OBJ)/%.o)
+SUITE_PROGRAMS := $(SUITES:tests/%.c=$(BUILD)/tests/%)
+BENCH_PROGRAMS := $(BENCHES:tests/bench/%.c=$(BUILD)/bench/%)
+OBJECTS        := $(ENGINE_OBJS) $(BINDING_OBJS) $(REFERENCE_OBJS) $(patsubst %.c,$(OBJ)/%.o,$(SUITES) $(BENCHES))
+
+HEADER     := $(BUILD)/include/rille_activations.h
+LIBRARY    := $(BUILD)/lib/librille.so.$(VERSION)
+ARCHIVE    := $(BUILD)/lib/librille.a
+MODULE     := $(BUILD)/lib/lua/5.4/rille.so
+COMMAND    := $(BUILD)/bin/rille
+LUA_FILES  := $(LUA_MODULES:%=$(BUILD)/share/lua/5.4/rille/%)
+
+Q    := $(if $(filter 1,$(V)),,@)
+# $(call say,WHAT,FILE): one line for each step, where V=1 shows the command instead
+say   = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' '$(1)' '$(2)')
+# A make below this one, as parallel as the machine is, unless the user has said how parallel.
+submake = +$(Q)$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(NPROC))
+
+# ---- Build ---------------------------------------------------------------------------------------------------------
+
+.PHONY: all
+all: $(LIBRARY) $(ARCHIVE) $(MODULE) $(COMMAND) lua-files ## build the library, the Lua module and the command under build/
+
+# The flags that objects were compiled with, and the lists of what libraries hold: rewritten where they change, so that
+# what was made with others is made again. Also the gate of every build: says what to do where a library is missing.
+quoted = '$(subst ','\'',$(1))'
+define keep_text
+@mkdir -p $(@D)
+@printf '%s\n' $(call quoted,$(1)) | cmp -s - $@ || printf '%s\n' $(call quoted,$(1)) > $@
+endef
+.PHONY: FORCE
+FORCE:
+$(OBJ)/flags: FORCE
+	@test -n '$(MACHINE)' || { echo 'rille: $(CC) is not there: `make deps` installs what is missing' >&2; exit 1; }
+	@test -n '$(BLAS_LIBS)' || { echo 'rille: pkg-config does not know openblas: `make deps` installs what is missing' >&2; exit 1; }
+	@test -n '$(LUA_CFLAGS)' || { echo 'rille: pkg-config does not know lua5.4: `make deps` installs what is missing' >&2; exit 1; }
+	$(call keep_text,$(COMPILE_ENGINE) $(KERNEL_CFLAGS) $(LUA_CFLAGS) $(LDFLAGS) $(VERSION))
+$(OBJ)/list-%: FORCE
+	$(call keep_text,$($*_OBJS))
+
+# rille_activations.h is made from activations.def by a program that includes it.
+$(OBJ)/generate_header: $(GENERATOR) $(OBJ)/flags
+	$(call say,CC,$<)
+	$(Q)$(HOSTCC) $(LANGUAGE) -O1 $(filter-out -march=%,$(WARNINGS)) -Iengine -MMD -MP -MF $@.d -MT $@ $< -o $@ -lm
+$(HEADER): $(OBJ)/generate_header
+	$(call say,GEN,$@)
+	@mkdir -p $(@D)
+	$(Q)$< > $@
+
+# The header as it is installed, one file that needs no other; the bindings are compiled against it.
+$(BUILD)/include/rille.h: engine/rille.h $(HEADER)
+	$(call say,GEN,$@)
+	$(Q)sed -e '/#include "rille_activations.h"/{r $(HEADER)' -e 'd}' $< > $@
+
+$(OBJ)/engine/%.o: engine/%.c $(OBJ)/flags | $(HEADER)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE_ENGINE) -MMD -MP -c $< -o $@
+
+define kernel_rule
+$(OBJ)/engine/%.$(1).o: engine/%.c $(OBJ)/flags | $(HEADER)
+	$$(call say,CC,$$< ($(1)))
+	@mkdir -p $$(@D)
+	$(Q)$$(COMPILE_KERNELS) -DRL_ISA=$(1) $$(ISA_FLAGS_$(1)) -MMD -MP -c $$< -o $$@
+endef
+$(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(isa))))
+
+$(OBJ)/bindings/%.o: bindings/%.c $(OBJ)/flags | $(BUILD)/include/rille.h
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE_BINDINGS) -MMD -MP -c $< -o $@
+
+$(OBJ)/tests/%.o: tests/%.c $(OBJ)/flags | $(HEADER)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE_TESTS) -MMD -MP -c $< -o $@
+
+# nodelete: OpenMP's workers outlive a dlclose, so the code that they return to must stay.
+$(LIBRARY): $(ENGINE_OBJS) $(OBJ)/list-ENGINE
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-soname,librille.so.$(SOVERSION) -Wl,-z,nodelete -Wl,-z,defs \
+	    $(ENGINE_OBJS) $(ENGINE_LIBS) -o $@
+	@ln -sf $(@F) $(BUILD)/lib/librille.so.$(SOVERSION)
+	@ln -sf librille.so.$(SOVERSION) $(BUILD)/lib/librille.so
+
+# q, not r: several objects are named kernels.v4.o, and r would keep the last of them.
+$(ARCHIVE): $(ENGINE_OBJS) $(OBJ)/list-ENGINE
+	$(call say,AR,$@)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) qcs $@ $(ENGINE_OBJS)
+
+# Finds librille.so beside itself, in build/ as where it is installed. Lua's own symbols come from the interpreter.
+$(MODULE): $(BINDING_OBJS) $(OBJ)/list-BINDING $(LIBRARY)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) $(BINDING_OBJS) -L$(BUILD)/lib -lrille -lm -Wl,-rpath,'$$ORIGIN/../..' -o $@
+
+$(COMMAND): bindings/bin/rille $(OBJ)/flags
+	@mkdir -p $(@D)
+	$(Q)sed '1s|lua5\.4$$|$(LUA)|' $< > $@
+	@chmod +x $@
+
+# Links, so that an edited module is the one that runs; a real folder, so that rille/../../../rille/data is beside it.
+.PHONY: lua-files
+lua-files: $(LUA_FILES) $(BUILD)/share/rille/data
+	@find $(BUILD)/share -xtype l -delete
+$(BUILD)/share/lua/5.4/rille/%.lua: bindings/rille/%.lua
+	@mkdir -p $(@D)
+	@ln -sfr $< $@
+$(BUILD)/share/rille/data: | scripts/data
+	@mkdir -p $(@D)
+	@ln -sfnr scripts/data $@
+
+$(BUILD)/tests/%: $(OBJ)/tests/%.o $(REFERENCE_OBJS) $(OBJ)/list-REFERENCE $(ARCHIVE)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(REFERENCE_OBJS) $(ARCHIVE) -lcriterion $(TEST_LIBS) -o $@
+# A bench runs where it was built: its own loops, copies to compare with, get the best that the machine has.
+$(OBJ)/tests/bench/%.o: CFLAGS += -O3 -march=native
+$(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(REFERENCE_OBJS) $(OBJ)/list-REFERENCE $(ARCHIVE)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(REFERENCE_OBJS) $(ARCHIVE) $(TEST_LIBS) -o $@
+
+.PHONY: test-programs bench-programs
+test-programs: $(SUITE_PROGRAMS) ; @:
+bench-programs: $(BENCH_PROGRAMS) ; @:
+
+-include $(OBJECTS:.o=.d) $(OBJ)/generate_header.d
+
+# ---- What must be installed ----------------------------------------------------------------------------------------
+
+# Debian's packages, and the command that succeeds where one (or the same thing from elsewhere) is there.
+RUN_PACKAGES  := $(if $(is_clang),clang libomp-dev,gcc) libc6-dev pkg-config lua5.4 liblua5.4-dev lua-argparse \
+                 libopenblas-openmp-dev librandom123-dev gnuplot-nox
+TEST_PACKAGES := $(RUN_PACKAGES) libcriterion-dev libmpfr-dev lua-busted
+LINT_PACKAGES := $(sort $(TEST_PACKAGES) gcc clang clang-format clang-tidy cppcheck lua-check)
+
+has_command  = command -v $(1)
+has_header   = $(CC) $(CPPFLAGS) $(OPENMP) -E -include $(1) -x c /dev/null
+has_module   = pkg-config --exists $(1)
+there_gcc                    = $(call has_command,$(if $(is_clang),gcc,$(CC)))
+there_clang                  = $(call has_command,$(if $(is_clang),$(CC),clang))
+there_libomp-dev             = $(call has_header,omp.h)
+there_libc6-dev              = $(call has_header,stdlib.h)
+there_pkg-config             = $(call has_command,pkg-config)
+there_lua5.4                 = $(call has_command,$(LUA))
+there_liblua5.4-dev          = $(call has_module,lua5.4)
+there_lua-argparse           = $(LUA) -e 'require "argparse"'
+there_libopenblas-openmp-dev = $(call has_module,openblas)
+there_librandom123-dev       = $(call has_header,Random123/philox.h)
+there_gnuplot-nox            = $(call has_command,gnuplot)
+there_libcriterion-dev       = $(call has_module,criterion)
+there_libmpfr-dev            = $(call has_module,mpfr)
+there_lua-busted             = $(call has_command,busted)
+there_lua-check              = $(call has_command,luacheck)
+there_clang-format           = $(call has_command,clang-format)
+there_clang-tidy             = $(call has_command,clang-tidy)
+there_cppcheck               = $(call has_command,cppcheck)
+
+# $(call install_missing,PACKAGES): nothing, at once, where all are there. The lock is for two of these at a time.
+define install_missing
+@missing() { $(foreach p,$(1),$(there_$(p)) >/dev/null 2>&1 || printf ' %s' $(p);) }; \
+list=$$(missing); test -n "$$list" || exit 0; \
+elsewhere() { printf 'rille: %s. Missing, by the names of their Debian packages:\n\n   %s\n\n' "$$1" "$$list" >&2; exit 1; }; \
+command -v apt-get >/dev/null || elsewhere 'there is no apt-get here, so please install what is missing and start again'; \
+if [ "$$(id -u)" = 0 ]; then as_root=; elif command -v sudo >/dev/null; then as_root=sudo; \
+else elsewhere 'installing takes root or sudo, so please have this installed and start again'; fi; \
+mkdir -p $(BUILD); exec 9>$(BUILD)/deps.lock; if command -v flock >/dev/null; then flock 9; fi; \
+list=$$(missing); test -n "$$list" || exit 0; echo "rille: installing$$list"; \
+apt="$$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q"; \
+{ $$apt update && $$apt install -y --no-install-recommends $$list; } 9>&- || elsewhere 'apt-get failed, see above'; \
+list=$$(missing); test -z "$$list" || elsewhere 'apt-get has installed the packages, yet not all that is needed is found'
+endef
+
+.PHONY: deps deps-run deps-test deps-lint
+deps: deps-lint ## install (apt) what run, test and lint need, where it is missing
+deps-run: ; $(call install_missing,$(RUN_PACKAGES))
+deps-test: ; $(call install_missing,$(TEST_PACKAGES))
+deps-lint: ; $(call install_missing,$(LINT_PACKAGES))
+
+# ---- Run, test, bench ----------------------------------------------------------------------------------------------
+
+# Threads that wait by spinning take the cores from whatever else is running.
+QUIET_OPENMP := OMP_WAIT_POLICY=$${OMP_WAIT_POLICY:-passive}
+
+# A make below, since only after deps can the lines above know where the libraries are.
+.PHONY: built run
+built: deps-run
+	$(submake) all
+run: built ## build, then run the main experiment (ARGS='--help' lists what it takes)
+	@$(QUIET_OPENMP) $(COMMAND) scripts/vanishing.lua $(ARGS)
+
+TEST_JOBS    ?= 2
+TEST_TIMEOUT ?= 900# seconds for one suite
+
+# suite NAME COMMAND...: runs it, shows its time, adds its runner's own counts to the sum. A suite that ends without
+# counts, that ran no test, or whose status disagrees with its counts has failed.
+define TEST_RUNNER
+passed=0 failed=0 unhappy= log=$(BUILD)/tests/log
+suite() {
+    local name=$$1 status=0 good bad began=$$EPOCHREALTIME
+    shift
+    case $$name in *"$(ONLY)"*) ;; *) return 0 ;; esac
+    printf '\n== %s\n' "$$name"
+    timeout $(TEST_TIMEOUT) "$$@" </dev/null 2>&1 | tee $$log || status=$${PIPESTATUS[0]}
+    read -r good bad < <(sed -n \
+        -e 's/.*Tested:.*Passing: *\([0-9]*\).*Failing: *\([0-9]*\).*/\1 \2/p' \
+        -e 's/^\([0-9]*\) success[es]* . \([0-9]*\) failures\{0,1\} . \([0-9]*\) error.*/\1 \2+\3/p' $$log | tail -n 1) || true
+    good=$${good:-0} bad=$$(($${bad:-0}))
+    if [ $$bad = 0 ] && { [ $$status != 0 ] || [ $$good = 0 ]; }; then
+        printf '%s: status %d after %d tests\n' "$$name" $$status $$good
+        bad=1
+    fi
+    [ $$bad = 0 ] || unhappy+=" $$name"
+    passed=$$((passed + good)) failed=$$((failed + bad))
+    awk -v began=$$began -v ended=$$EPOCHREALTIME -v name="$$name" 'BEGIN { printf "   %s: %.1f s\n", name, ended - began }'
+}
+mkdir -p $(BUILD)/tests
+export $(QUIET_OPENMP)
+for program in $(SUITE_PROGRAMS); do
+    suite engine/$${program##*/} $$program --jobs $(TEST_JOBS)
+done
+# The activations again, under each other instruction set that this CPU has.
+best=$$($(COMMAND) -e 'io.write(require("rille").info().isa)')
+for isa in $(TEST_ISAS); do
+    [ $$isa != "$$best" ] || continue
+    [ "$$(RILLE_ISA=$$isa $(COMMAND) -e 'io.write(require("rille").info().isa)')" = $$isa ] || continue
+    for program in $(filter $(BUILD)/tests/engine/activation%,$(SUITE_PROGRAMS)); do
+        suite engine/$${program##*/}:$$isa env RILLE_ISA=$$isa $$program --jobs $(TEST_JOBS)
+    done
+done
+# Busted's first line picks whichever Lua is called lua, so it is named here. The _5_4 names go before those without.
+export LUA_PATH_5_4="$(BUILD)/share/lua/5.4/?.lua;$(BUILD)/share/lua/5.4/?/init.lua;tests/lua/?.lua;;"
+export LUA_CPATH_5_4="$(BUILD)/lib/lua/5.4/?.so;;"
+for spec in $(SPECS); do
+    name=$${spec##*/}
+    suite lua/$${name%_spec.lua} $(LUA) "$$(command -v busted)" --output=plainTerminal $$spec
+done
+rm -f $$log
+[ -z "$$unhappy" ] || printf '\nfailed:%s\n' "$$unhappy"
+printf '\n%d passed, %d failed\n' $$passed $$failed
+[ $$failed = 0 ] && [ $$passed -gt 0 ]
+endef
+TEST_ISAS ?= $(ISAS)
+export TEST_RUNNER
+
+.PHONY: test
+test: deps-test built ## build, then run every test suite (ONLY=name: some)
+	$(submake) test-programs
+	@bash -eu -o pipefail -c "$$TEST_RUNNER"
+
+.PHONY: bench
+bench: deps-test built ## build, then run every benchmark (ONLY=name: some)
+	$(submake) bench-programs
+	@for program in $(BENCH_PROGRAMS); do \
+	    case $${program##*/} in *"$(ONLY)"*) printf '\n== %s\n' $${program##*/}; $$program $$program.json ;; esac; done
+
+# ---- Lint ----------------------------------------------------------------------------------------------------------
+
+C_HEADERS := $(wildcard engine/*/*.h bindings/*.h tests/*/*.h)
+C_SOURCES := $(ENGINE) $(KERNELS) $(GENERATOR) $(BINDINGS) $(SUITES) $(REFERENCE) $(BENCHES)
+# engine/rille.h is set by hand: a declaration and its one-line comment, however long.
+FORMATTED := $(C_SOURCES) $(C_HEADERS)
+LINTS     := format lua rules symbols gcc clang tidy cppcheck
+# clang checks the code without an OpenMP runtime of its own: gcc's omp.h, behind clang's headers, says enough.
+OMP_H       := $(OBJ)/omp/omp.h
+CLANG_FLAGS := $(LANGUAGE) $(CPPFLAGS) -O2 $(filter-out -Werror,$(WARNINGS)) $(ARITHMETIC) -fopenmp -idirafter $(dir $(OMP_H))
+
+.PHONY: lint format $(LINTS:%=lint-%)
+lint: deps-lint built ## check format, warnings (gcc, clang), clang-tidy, cppcheck, luacheck, layering and exported symbols
+	$(submake) -k --output-sync=target $(LINTS:%=lint-%)
+	@echo 'lint: clean'
+format: ## rewrite the C files as .clang-format has them
+	clang-format -i $(FORMATTED)
+
+lint-format:
+	@clang-format --dry-run -Werror $(FORMATTED)
+lint-lua:
+	@luacheck --quiet $(wildcard bindings/bin/rille bindings/rille scripts tests/lua)
+
+# Who may know what: the engine nothing of Lua, the bindings only rille.h, a lower floor of the engine nothing of an upper.
+FLOORS := base=1 math=1 tensor=2 activations=3 ops=4 autograd=5 flow=6 optim=6 io=6
+lint-rules:
+	@! grep -nE '#include *[<"](lua|lauxlib|lualib)' -r engine
+	@! grep -nE '#include *("[^"]*/|"rille_|<(cblas|lapacke|omp|Random123)\b)' -r bindings --include='*.[ch]'
+	@! grep -nE 'ffast-math|Ofast|funsafe-math' -r engine bindings tests --include='*.[ch]' --include='*.def'
+	@awk -v floors='$(FLOORS)' 'BEGIN { n = split(floors, list, /[ =]/); for (i = 1; i < n; i += 2) floor[list[i]] = list[i + 1] } \
+	    /^#include "[a-z]+\// { split(FILENAME, from, "/"); split($$2, into, /["\/]/); \
+	        if (!(floor[into[2]] > 0 && floor[into[2]] <= floor[from[2]])) { print FILENAME ":" FNR ": " $$0 ": an upper floor"; bad = 1 } } \
+	    END { exit bad }' $(wildcard engine/*/*.[ch])
+
+# $(call only_exports,FILE,PATTERN)
+only_exports = @names=$$(nm -D --defined-only $(1) | awk '{ print $$NF }'); test -n "$$names"; \
+    ! grep -vE '$(2)' <<< "$$names" || { echo '$(1) exports what is above too' >&2; exit 1; }
+lint-symbols:
+	$(call only_exports,$(LIBRARY),^rille_)
+	$(call only_exports,$(MODULE),^luaopen_rille)
+
+# A whole build with gcc, warnings as errors, in a folder of its own.
+lint-gcc:
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint CC=gcc WERROR=1 all test-programs bench-programs >/dev/null
+$(OMP_H):
+	@mkdir -p $(@D)
+	@cp "$$(gcc -print-file-name=include/omp.h)" $@
+lint-clang: $(OMP_H)
+	@clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_TESTS) $(ENGINE) $(GENERATOR) $(SUITES) $(REFERENCE) $(BENCHES)
+	@$(foreach isa,$(ISAS),clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_ENGINE) -DRL_ISA=$(isa) $(ISA_FLAGS_$(isa)) $(KERNELS);)
+	@clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_BINDINGS) $(BINDINGS)
+# One file for each clang-tidy: with several at once, version 14 loses sight of va_start.
+TIDY := $(ENGINE) $(KERNELS) $(GENERATOR) $(REFERENCE) $(BINDINGS)
+lint-tidy: $(TIDY:%=tidy/%)
+tidy/bindings/%: $(OMP_H)
+	@clang-tidy --quiet bindings/$* -- $(CLANG_FLAGS) $(INCLUDE_BINDINGS) 2>/dev/null
+tidy/%: $(OMP_H)
+	@clang-tidy --quiet $* -- $(CLANG_FLAGS) $(INCLUDE_TESTS) -DRL_ISA=$(lastword $(ISAS)) 2>/dev/null
+# Off: casts of a tensor's bytes to its elements, and uninitialised variables, of which gcc and clang-tidy know better.
+lint-cppcheck:
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --library=posix,lua --enable=warning,portability --inline-suppr -j $(NPROC) \
+	    --suppress=invalidPointerCast --suppress=uninitvar -DRL_ISA=generic -Iengine -I$(BUILD)/include $(ENGINE) $(KERNELS) $(BINDINGS)
+
+# ---- Install -------------------------------------------------------------------------------------------------------
+
+ifneq ($(filter install uninstall,$(MAKECMDGOALS)),)
+override PREFIX := $(shell realpath -ms '$(PREFIX)')
+endif
+ROOM := $(DESTDIR)$(PREFIX)
+SCRIPTS := $(wildcard scripts/*.lua)
+
+.PHONY: install uninstall
+install: all ## install under PREFIX=/usr/local (below DESTDIR=, for packagers)
+	@install -d $(addprefix '$(ROOM)'/,bin include lib/pkgconfig lib/lua/5.4 share/man/man1 share/rille/data share/rille/scripts)
+	@install -m 644 $(BUILD)/include/rille.h '$(ROOM)/include/'
+	@install -m 755 $(LIBRARY) '$(ROOM)/lib/'
+	@ln -sf $(notdir $(LIBRARY)) '$(ROOM)/lib/librille.so.$(SOVERSION)'
+	@ln -sf librille.so.$(SOVERSION) '$(ROOM)/lib/librille.so'
+	@install -m 644 $(ARCHIVE) '$(ROOM)/lib/'
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@OPENMP@|$(OPENMP)|' engine/rille.pc.in > '$(ROOM)/lib/pkgconfig/rille.pc'
+	@install -m 755 $(MODULE) '$(ROOM)/lib/lua/5.4/'
+	@for module in $(LUA_MODULES); do install -D -m 644 "bindings/rille/$$module" '$(ROOM)/share/lua/5.4/rille'/"$$module"; done
+	@install -m 644 scripts/data/* '$(ROOM)/share/rille/data/'
+	@$(if $(SCRIPTS),install -m 644 $(SCRIPTS) '$(ROOM)/share/rille/scripts/')
+	@install -m 755 $(COMMAND) '$(ROOM)/bin/'
+	@install -m 644 bindings/rille.1 '$(ROOM)/share/man/man1/'
+	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then PATH="$$PATH:/sbin:/usr/sbin" ldconfig || true; fi
+	@echo 'rille $(VERSION) is installed under $(ROOM)'
+uninstall: ## remove what install put there
+	@rm -f $(addprefix '$(ROOM)'/,bin/rille include/rille.h lib/librille.a lib/librille.so lib/librille.so.$(SOVERSION) \
+	    lib/$(notdir $(LIBRARY)) lib/pkgconfig/rille.pc lib/lua/5.4/rille.so share/man/man1/rille.1)
+	@rm -rf '$(ROOM)/share/lua/5.4/rille' '$(ROOM)/share/rille'
+
+# ---- Housekeeping --------------------------------------------------------------------------------------------------
+
+.PHONY: clean help
+clean: ## remove build/ and out/
+	@rm -rf $(BUILD) out
+help: ## list what there is to do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
