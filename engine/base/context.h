@@ -46,11 +46,13 @@ struct rille_context {
     uint64_t random_block; /* the next unused Philox counter */
 };
 
-/* Records the first error (later ones are kept out until rille_clear_error) and returns `status`. */
-#if defined(__GNUC__)
-__attribute__((format(printf, 3, 4)))
+#if defined(__GNUC__) /* lets the compiler hold the arguments against the format */
+#define RL_FORMAT(text, first) __attribute__((format(printf, text, first)))
+#else
+#define RL_FORMAT(text, first)
 #endif
-rille_status
-rl_fail(rille_context *cx, rille_status status, const char *format, ...);
+
+/* Records the first error (later ones are kept out until rille_clear_error) and returns `status`. */
+RL_FORMAT(3, 4) rille_status rl_fail(rille_context *cx, rille_status status, const char *format, ...);
 
 #endif

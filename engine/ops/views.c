@@ -144,7 +144,9 @@ rille_tensor *rille_transpose(rille_tensor *t, int dim1, int dim2)
     int b = a < 0 ? -1 : rl_dimension(t, "transpose", dim2);
     if (b < 0)
         return NULL;
-    int dims[RILLE_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
+    int dims[RILLE_MAX_RANK];
+    for (int d = 0; d < RILLE_MAX_RANK; d++)
+        dims[d] = d;
     dims[a] = b;
     dims[b] = a;
     return rille_permute(t, dims);
@@ -156,7 +158,7 @@ rille_tensor *rl_move_dimension(rille_tensor *t, int from, int to)
         return NULL;
     from = from < 0 ? from + t->rank : from;
     to = to < 0 ? to + t->rank : to;
-    int dims[RILLE_MAX_RANK];
+    int dims[RILLE_MAX_RANK] = {0};
     for (int d = 0, next = 0; d < t->rank; d++) {
         if (d == to) {
             dims[d] = from;

@@ -68,7 +68,7 @@ rille_status rille_sgd_step(rille_context *cx, int count, rille_tensor *const *p
     rille_status status = check_options(cx, options);
     bool moves = options->momentum != 0;
     if (status == RILLE_OK && moves && velocity == NULL)
-        status = rl_fail(cx, RILLE_ERROR_ARGUMENT, "sgd: momentum %g needs velocities", options->momentum);
+        return rl_fail(cx, RILLE_ERROR_ARGUMENT, "sgd: momentum %g needs velocities", options->momentum);
     for (int i = 0; status == RILLE_OK && i < count; i++)
         status = check_parameter(cx, i, parameters[i], moves ? velocity[i] : NULL);
     for (int i = 0; status == RILLE_OK && i < count; i++)

@@ -19,11 +19,7 @@ typedef struct printer {
     int width;  /* of a cell */
 } printer;
 
-#if defined(__GNUC__)
-__attribute__((format(printf, 2, 3)))
-#endif
-static void
-put(printer *p, const char *format, ...)
+RL_FORMAT(2, 3) static void put(printer *p, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
