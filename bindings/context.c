@@ -1,0 +1,81 @@
+/* What belongs to the context as a whole: random seed, threads, memory, versions; and rille.raise. */
+#include "bindings.h"
+
+#include <limits.h>
+
+/* rille.manual_seed(n): restarts the random numbers */
+static int manual_seed(lua_State *L)
+{
+    rille_manual_seed(rlua_context(L), (uint64_t)rlua_integer(L, 1, 1, "seed"));
+    return 0;
+}
+
+/* rille.threads([n]): how many threads an operation may use */
+static int threads(lua_State *L)
+{
+    rille_context *cx = rlua_context(L);
+    if (!lua_isnoneornil(L, 1)) {
+        int64_t n = rlua_integer(L, 1, 1, "number of threads");
+        rlua_check(L, rille_set_threads(cx, n < 0 ? 0 : n > INT_MAX ? INT_MAX : (int)n));
+    }
+    lua_pushinteger(L, rille_threads(cx));
+    return 1;
+}
+
+/* rille.memory(): bytes {current =, peak =, pooled =, limit =}, and system_allocations = */
+static int memory(lua_State *L)
+{
+    rille_memory m = rille_memory_usage(rlua_context(L));
+    const struct {
+        const char *name;
+        size_t value;
+    } fields[] = {
+        {"current", m.current},
+        {"limit", m.limit},
+        {"peak", m.peak},
+        {"pooled", m.pooled},
+        {"system_allocations", m.system_allocations},
+    };
+    lua_createtable(L, 0, 5);
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        lua_pushinteger(L, (lua_Integer)fields[i].value);
+        lua_setfield(L, -2, fields[i].name);
+    }
+    return 1;
+}
+
+/* rille.info(): {isa =, lua =, threads =, version =} */
+static int info(lua_State *L)
+{
+    lua_createtable(L, 0, 4);
+    lua_pushstring(L, rille_isa());
+    lua_setfield(L, -2, "isa");
+    lua_pushliteral(L, LUA_VERSION);
+    lua_setfield(L, -2, "lua");
+    lua_pushinteger(L, rille_threads(rlua_context(L)));
+    lua_setfield(L, -2, "threads");
+    lua_pushstring(L, rille_version());
+    lua_setfield(L, -2, "version");
+    return 1;
+}
+
+/* rille.raise(message) or rille.raise(format, ...), as string.format's: an error at the script's line. For Lua modules. */
+static int raise(lua_State *L)
+{
+    int arguments = lua_gettop(L);
+    if (arguments > 1) {
+        luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+        lua_getfield(L, -1, "string");
+        lua_getfield(L, -1, "format");
+        lua_insert(L, 1);
+        lua_settop(L, arguments + 1);
+        lua_call(L, arguments, 1);
+    }
+    if (lua_type(L, 1) != LUA_TSTRING)
+        rlua_bad_type(L, 1, "message");
+    rlua_raise(L, "%s", lua_tostring(L, 1));
+}
+
+const luaL_Reg rlua_context_functions[] = {
+    {"info", info}, {"manual_seed", manual_seed}, {"memory", memory}, {"raise", raise}, {"threads", threads}, {NULL, NULL},
+};

@@ -1,0 +1,102 @@
+/* Statistics of gradient flow, the fused SGD step, and IDX files. */
+#include "bindings.h"
+
+#include <string.h>
+
+/* rille.measure(t): {count =, mean =, std =, log10_norm =, min =, max =, zeros =, subnormals =, nans =, infinities =} */
+static int measure(lua_State *L)
+{
+    rille_statistics s;
+    rlua_check(L, rille_measure(rlua_check_tensor(L, 1), &s));
+    const struct {
+        const char *name;
+        int64_t value;
+    } counts[] = {
+        {"count", s.count}, {"infinities", s.infinities}, {"nans", s.nans}, {"subnormals", s.subnormals}, {"zeros", s.zeros},
+    };
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {{"log10_norm", s.log10_norm}, {"max", s.max}, {"mean", s.mean}, {"min", s.min}, {"std", s.std}};
+    lua_createtable(L, 0, 10);
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        lua_pushinteger(L, counts[i].value);
+        lua_setfield(L, -2, counts[i].name);
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        lua_pushnumber(L, numbers[i].value);
+        lua_setfield(L, -2, numbers[i].name);
+    }
+    return 1;
+}
+
+/* rille.measure_saturated(x, activation, threshold [, parameters]): share of x's elements with |f'(x)| < threshold */
+static int measure_saturated(lua_State *L)
+{
+    double params[RILLE_MAX_PARAMETERS], share;
+    lua_settop(L, 4);
+    rlua_check_tensor(L, 1);
+    rille_activation act = rlua_activation(L, 2);
+    lua_settop(L, 4);
+    double threshold = rlua_number(L, 3, 3, "threshold");
+    if (!lua_isnil(L, 4) && lua_type(L, 4) != LUA_TTABLE)
+        rlua_bad_type(L, 4, "table of parameters");
+    rlua_parameters(L, 4, act, params, NULL);
+    rlua_check(L, rille_measure_saturated(rlua_check_tensor(L, 1), act, params, threshold, &share));
+    lua_pushnumber(L, share);
+    return 1;
+}
+
+/* rille.measure_dead(y): share of y's units (last dimension) that are 0 in every row */
+static int measure_dead(lua_State *L)
+{
+    double share;
+    rlua_check(L, rille_measure_dead(rlua_check_tensor(L, 1), &share));
+    lua_pushnumber(L, share);
+    return 1;
+}
+
+/* rille.sgd_step(parameters, velocity or nil, {learning_rate =, momentum =, weight_decay =, nesterov =}) */
+static int sgd_step(lua_State *L)
+{
+    static const char *const names[] = {"learning_rate", "momentum", "nesterov", "weight_decay", NULL};
+    lua_settop(L, 3);
+    rlua_check_options(L, 3, names);
+    if (!rlua_option(L, 3, "learning_rate"))
+        rlua_bad_argument(L, 3, "option 'learning_rate' is missing");
+    rille_sgd_options options = {
+        .learning_rate = rlua_option_number(L, 3, "learning_rate", 0),
+        .momentum = rlua_option_number(L, 3, "momentum", 0),
+        .weight_decay = rlua_option_number(L, 3, "weight_decay", 0),
+        .nesterov = rlua_option_boolean(L, 3, "nesterov", false),
+    };
+    rlua_list parameters = rlua_list_new(L, 1, 1), velocity = {.count = 0};
+    bool moves = !lua_isnil(L, 2);
+    if (moves)
+        velocity = rlua_list_new(L, 2, 2);
+    if (moves && velocity.count != parameters.count)
+        rlua_bad_argument(L, 2, "list of %d expected, as there are parameters, got %d", parameters.count, velocity.count);
+    rlua_list_fill(L, &parameters);
+    rlua_list_fill(L, &velocity);
+    rlua_check(L, rille_sgd_step(rlua_context(L), parameters.count, parameters.item, moves ? velocity.item : NULL, &options));
+    return 0;
+}
+
+/* rille.read_idx(path): a uint8 tensor of the file's shape */
+static int read_idx(lua_State *L)
+{
+    if (lua_type(L, 1) != LUA_TSTRING)
+        rlua_bad_type(L, 1, "path");
+    size_t length;
+    const char *path = lua_tolstring(L, 1, &length);
+    if (strlen(path) != length)
+        rlua_bad_argument(L, 1, "a path contains no zero byte");
+    rlua_tensor *box = rlua_new(L);
+    rlua_finish(L, box, rille_read_idx(rlua_context(L), path));
+    return 1;
+}
+
+const luaL_Reg rlua_measure_functions[] = {
+    {"measure", measure},   {"measure_dead", measure_dead}, {"measure_saturated", measure_saturated},
+    {"read_idx", read_idx}, {"sgd_step", sgd_step},         {NULL, NULL},
+};

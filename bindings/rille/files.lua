@@ -1,0 +1,67 @@
+--- rille.files: output files that are written whole or not at all.
+
+local check = require "rille.check"
+
+local files = {}
+
+--- A word as the shell takes it literally.
+function files.quote(word)
+    return "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
+--- The folder of a path ("." where it names none), without looking at the file system.
+function files.folder(path)
+    local folder = path:match("^(.*)/[^/]*$")
+    return folder == "" and "/" or folder or "."
+end
+
+--- A name beside path that nobody else uses: the file is finished there, then renamed to path.
+function files.partial(path)
+    return ("%s.%s.part"):format(path, ("%p"):format({}):gsub("^0x0*", ""))
+end
+
+--- Makes a folder and those above it. Returns true, or nil and why not.
+function files.make_folder(path)
+    local pipe = io.popen("mkdir -p -- " .. files.quote(path) .. " 2>&1", "r")
+    if not pipe then
+        return nil, "cannot start a shell"
+    end
+    local message = pipe:read("a")
+    if pipe:close() then
+        return true
+    end
+    return nil, (message:gsub("%s+$", ""))
+end
+
+--- Moves the finished partial file to path, or removes it. Returns true, or nil and why not.
+function files.finish(partial, path)
+    local ok, message = os.rename(partial, path)
+    if not ok then
+        os.remove(partial)
+        return nil, message
+    end
+    return true
+end
+
+--- Writes content to path; a file that is there already is replaced only by a complete one. Returns path; raises where
+-- the folder is missing, not writable or full.
+function files.write(path, content)
+    local partial = files.partial(path)
+    local file, message = io.open(partial, "wb")
+    if not file then
+        check.fail("cannot write '%s' (%s)", path, (message:gsub("^.*: ", "")))
+    end
+    local ok, why = file:write(content)
+    local closed, why_close = file:close()
+    if ok and closed then
+        ok, why = files.finish(partial, path)
+    else
+        os.remove(partial)
+    end
+    if not (ok and closed) then
+        check.fail("cannot write '%s' (%s)", path, why or why_close)
+    end
+    return path
+end
+
+return check.strict(files, "rille.files")

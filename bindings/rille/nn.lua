@@ -1,0 +1,50 @@
+--- rille.nn: nets from modules.
+--
+--     local net = nn.Sequential { nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10) }
+--     print(net)                                   -- layers, shapes, number of parameters
+--     local loss = rille.cross_entropy(net(x), labels)
+--     for name, parameter in net:named_parameters() do ... end
+--
+-- nn.Module        the base class; see rille/nn/module.lua for a layer of one's own
+-- nn.Linear nn.Sequential nn.Flatten nn.Softmax nn.LogSoftmax
+-- nn.ReLU nn.LeakyReLU nn.Sigmoid nn.Tanh nn.Identity ...   one for each row of rille.activations, in PyTorch's spelling
+-- nn.activation(name, ...)  that module by the activation's own name: nn.activation("leaky_relu", 0.2)
+-- nn.init          start values for parameters
+-- nn.is_module(v)  is v a module?
+
+local rille = require "rille"
+local check = require "rille.check"
+local init = require "rille.nn.initialization"
+local layers = require "rille.nn.layers"
+local module = require "rille.nn.module"
+
+local nn = { Module = module.Module, is_module = module.is_module, init = init }
+
+for _, name in ipairs { "Linear", "Sequential", "Flatten", "Softmax", "LogSoftmax" } do
+    nn[name] = layers[name]
+end
+
+-- Made when first asked for, so that an activation registered later has its module as well.
+local function activation_module(name)
+    for i = 1, #rille.activations do
+        local entry = rille.activations[i]
+        if layers.activation_name(entry.name) == name then
+            nn[name] = layers.activation(entry)
+            return nn[name]
+        end
+    end
+end
+
+--- A module for an activation by its name in rille.activations, with parameters as its class takes them.
+function nn.activation(name, ...)
+    if type(name) ~= "string" then
+        check.argument(1, "activation", "name of an activation expected, got %s", check.type_name(name))
+    end
+    return nn[layers.activation_name(rille.activations[name].name)](...)
+end
+
+for i = 1, #rille.activations do
+    activation_module(layers.activation_name(rille.activations[i].name))
+end
+
+return check.strict(nn, "rille.nn", activation_module)

@@ -1,0 +1,137 @@
+--- rille.nn.init: start values for parameters. Each function overwrites a tensor in place, unrecorded, and returns it.
+-- Random ones draw from rille.manual_seed's stream. fan_in and fan_out of a shape [out, in, ...] are in and out times the
+-- product of the rest, as for a Linear's weight [out, in].
+
+local rille = require "rille"
+local check = require "rille.check"
+
+local init = {}
+
+local function check_tensor(name, tensor)
+    if not check.is_floating(tensor) then
+        check.argument(1, name, "tensor of float32 or float64 expected, got %s",
+            check.is_tensor(tensor) and tensor:dtype() or check.type_name(tensor))
+    end
+end
+
+local function check_number(n, name, value, default)
+    if value == nil and default then
+        return default
+    elseif type(value) ~= "number" then
+        check.argument(n, name, "number expected, got %s", check.type_name(value))
+    end
+    return value
+end
+
+local function overwrite(tensor, values)
+    rille.no_grad(tensor.copy_, tensor, values)
+    return tensor
+end
+
+--- U(low, high); 0 and 1 by default.
+function init.uniform(tensor, low, high)
+    check_tensor("uniform", tensor)
+    low, high = check_number(2, "uniform", low, 0), check_number(3, "uniform", high, 1)
+    return overwrite(tensor, rille.rand(tensor:shape(), { dtype = tensor:dtype() }) * (high - low) + low)
+end
+
+--- N(mean, std²); 0 and 1 by default.
+function init.normal(tensor, mean, std)
+    check_tensor("normal", tensor)
+    mean, std = check_number(2, "normal", mean, 0), check_number(3, "normal", std, 1)
+    return overwrite(tensor, rille.randn(tensor:shape(), { dtype = tensor:dtype() }) * std + mean)
+end
+
+--- The same value everywhere.
+function init.constant(tensor, value)
+    check_tensor("constant", tensor)
+    return overwrite(tensor, rille.full(tensor:shape(), check_number(2, "constant", value), { dtype = tensor:dtype() }))
+end
+
+--- 0 everywhere.
+function init.zeros(tensor)
+    check_tensor("zeros", tensor)
+    return init.constant(tensor, 0)
+end
+
+--- 1 everywhere.
+function init.ones(tensor)
+    check_tensor("ones", tensor)
+    return init.constant(tensor, 1)
+end
+
+local GAINS = { identity = 1, linear = 1, sigmoid = 1, tanh = 5 / 3, relu = math.sqrt(2), selu = 3 / 4 }
+
+--- The factor by which an activation's weights are to be larger than a linear layer's, by PyTorch's table: 1 for identity
+-- ("linear") and sigmoid, 5/3 for tanh, sqrt(2) for relu, sqrt(2 / (1 + negative_slope²)) for leaky_relu (0.01), 3/4 for selu.
+function init.calculate_gain(name, param)
+    if name == "leaky_relu" then
+        local slope = check_number(2, "calculate_gain", param, 0.01)
+        return math.sqrt(2 / (1 + slope ^ 2))
+    end
+    local gain = GAINS[name]
+    if not gain then
+        local known = check.keys(GAINS)
+        table.insert(known, "leaky_relu")
+        check.argument(1, "calculate_gain", "no gain is known for '%s'%s", tostring(name), check.did_you_mean(name, known))
+    end
+    return gain
+end
+
+local function fans(name, tensor)
+    local shape = tensor:shape()
+    if #shape < 2 then
+        check.argument(1, name, "fan_in and fan_out need two dimensions or more, got %s", check.shape_text(shape))
+    end
+    local field = 1
+    for i = 3, #shape do
+        field = field * shape[i]
+    end
+    return shape[2] * field, shape[1] * field
+end
+
+-- Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", eq. 16:
+-- Var W = 2 / (fan_in + fan_out) keeps activations and gradients alike from layer to layer where f is near the identity.
+local function xavier_std(name, tensor, options)
+    check_tensor(name, tensor)
+    options = check.options(2, name, options, { gain = 1 })
+    local fan_in, fan_out = fans(name, tensor)
+    return options.gain * math.sqrt(2 / (fan_in + fan_out))
+end
+
+--- U(-a, a), a = gain sqrt(6 / (fan_in + fan_out)). options: gain (1). Glorot & Bengio 2010, eq. 16.
+function init.xavier_uniform(tensor, options)
+    local bound = math.sqrt(3) * xavier_std("xavier_uniform", tensor, options)
+    return init.uniform(tensor, -bound, bound)
+end
+
+--- N(0, std²), std = gain sqrt(2 / (fan_in + fan_out)). options: gain (1). Glorot & Bengio 2010.
+function init.xavier_normal(tensor, options)
+    return init.normal(tensor, 0, xavier_std("xavier_normal", tensor, options))
+end
+
+-- He, Zhang, Ren & Sun 2015, "Delving deep into rectifiers", eqs. 10, 14 and 15: std = sqrt(2 / ((1 + a²) fan)).
+local function kaiming_std(name, tensor, options)
+    check_tensor(name, tensor)
+    options = check.options(2, name, options, { a = 0, mode = "fan_in", nonlinearity = "leaky_relu" })
+    local fan_in, fan_out = fans(name, tensor)
+    if options.mode ~= "fan_in" and options.mode ~= "fan_out" then
+        check.argument(2, name, "mode: 'fan_in' or 'fan_out' expected, got '%s'", options.mode)
+    end
+    local fan = options.mode == "fan_in" and fan_in or fan_out
+    return init.calculate_gain(options.nonlinearity, options.a) / math.sqrt(fan)
+end
+
+--- U(-b, b), b = gain sqrt(3 / fan). options: a (0, leaky_relu's slope), mode ("fan_in" or "fan_out"), nonlinearity
+-- ("leaky_relu"), which give the gain as calculate_gain does. He et al. 2015.
+function init.kaiming_uniform(tensor, options)
+    local bound = math.sqrt(3) * kaiming_std("kaiming_uniform", tensor, options)
+    return init.uniform(tensor, -bound, bound)
+end
+
+--- N(0, std²), std = gain / sqrt(fan). options as kaiming_uniform's. He et al. 2015.
+function init.kaiming_normal(tensor, options)
+    return init.normal(tensor, 0, kaiming_std("kaiming_normal", tensor, options))
+end
+
+return check.strict(init, "rille.nn.init")

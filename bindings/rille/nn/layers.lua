@@ -1,0 +1,232 @@
+--- rille.nn.layers: Linear, Sequential, Flatten, softmax, and a module for each row of rille.activations.
+
+local rille = require "rille"
+local check = require "rille.check"
+local init = require "rille.nn.initialization"
+local module = require "rille.nn.module"
+
+local Module, is_module = module.Module, module.is_module
+
+local layers = {}
+
+local function check_input(self, x)
+    if not check.is_tensor(x) then
+        self:argument_error(1, "tensor expected, got %s", check.type_name(x))
+    elseif not check.is_floating(x) then
+        self:argument_error(1, "input is %s, expected float32 or float64", x:dtype())
+    end
+end
+
+---- Linear -------------------------------------------------------------------------------------------------------------
+
+--- nn.Linear(in_features, out_features [, {bias=true, dtype="float32"}]): y = x W^T + b.
+-- x [..., in_features] -> y [..., out_features]; weight [out_features, in_features], bias [out_features] or false.
+-- Both start from U(-1/sqrt(in_features), 1/sqrt(in_features)), as PyTorch's do.
+local Linear = Module:extend "Linear"
+layers.Linear = Linear
+
+function Linear:init(in_features, out_features, options)
+    in_features = check.positive_integer(1, "Linear", "in_features", in_features)
+    out_features = check.positive_integer(2, "Linear", "out_features", out_features)
+    options = check.options(3, "Linear", options, { bias = true, dtype = "float32" })
+    if options.dtype ~= "float32" and options.dtype ~= "float64" then
+        check.argument(3, "Linear", "dtype: 'float32' or 'float64' expected, got '%s'", options.dtype)
+    end
+    self.in_features, self.out_features = in_features, out_features
+    local weight = rille.zeros(out_features, in_features, { dtype = options.dtype })
+    self.weight = init.kaiming_uniform(weight, { a = math.sqrt(5) }):requires_grad(true)
+    self.bias = false
+    if options.bias then
+        local bound = 1 / math.sqrt(in_features)
+        self.bias = init.uniform(rille.zeros(out_features, { dtype = options.dtype }), -bound, bound):requires_grad(true)
+    end
+end
+
+function Linear:forward(x)
+    check_input(self, x)
+    if x:dim() == 0 or x:size(-1) ~= self.in_features then
+        self:argument_error(1, "input is %s, expected [*, %d]", check.shape_text(x:shape()), self.in_features)
+    end
+    return rille.linear(x, self.weight, self.bias or nil)
+end
+
+function Linear:describe()
+    return ("%d -> %d%s"):format(self.in_features, self.out_features, self.bias and "" or ", no bias")
+end
+
+---- Sequential ---------------------------------------------------------------------------------------------------------
+
+--- nn.Sequential { a, b, c }: c(b(a(x))). Its modules are net[1], net[2], ...; #net is their number.
+local Sequential = Module:extend "Sequential"
+layers.Sequential = Sequential
+
+function Sequential:init(list, ...)
+    if is_module(list) then
+        list = { list, ... }
+    elseif type(list) ~= "table" or getmetatable(list) then
+        check.argument(1, "Sequential", "table of modules expected, got %s", check.type_name(list))
+    end
+    local count = 0
+    for key in pairs(list) do
+        count = math.max(count, math.type(key) == "integer" and key or 0)
+    end
+    for i = 1, count do
+        local given = list[i]
+        if type(given) == "table" and given.class_name and not is_module(given) then
+            check.argument(1, "Sequential", "[%d]: module expected, got the class %s; write %s(...)", i, given.class_name,
+                given.class_name)
+        elseif not is_module(given) then
+            check.argument(1, "Sequential", "[%d]: module expected, got %s", i, check.type_name(given))
+        end
+        self[i] = given
+    end
+end
+
+function Sequential:forward(x)
+    for i = 1, #self do
+        x = self[i](x)
+    end
+    return x
+end
+
+---- Flatten, Softmax, LogSoftmax ---------------------------------------------------------------------------------------
+
+--- nn.Flatten(): [n, ...] -> [n, product of the rest].
+local Flatten = Module:extend "Flatten"
+layers.Flatten = Flatten
+
+function Flatten:forward(x)
+    if not check.is_tensor(x) then
+        self:argument_error(1, "tensor expected, got %s", check.type_name(x))
+    elseif x:dim() == 0 then
+        self:argument_error(1, "input is [], expected [n, ...]")
+    end
+    local n = x:size(1)
+    return x:reshape(n, n > 0 and x:numel() // n or 0)
+end
+
+local function along_a_dimension(class_name, f)
+    local class = Module:extend(class_name)
+    layers[class_name] = class
+
+    function class:init(dim)
+        if dim ~= nil and (math.type(dim) ~= "integer" or dim == 0) then
+            check.argument(1, class_name, "dimension expected (1 is the first, -1 the last), got %s", tostring(dim))
+        end
+        self.dim = dim or -1
+    end
+
+    function class:forward(x)
+        check_input(self, x)
+        return f(x, self.dim)
+    end
+
+    function class:describe()
+        return ("dim %d"):format(self.dim)
+    end
+end
+
+--- nn.Softmax([dim = -1]): exp(x) / sum exp(x) along dim.
+along_a_dimension("Softmax", rille.softmax)
+--- nn.LogSoftmax([dim = -1]): x - log sum exp(x) along dim.
+along_a_dimension("LogSoftmax", rille.log_softmax)
+
+---- Activations --------------------------------------------------------------------------------------------------------
+
+-- How PyTorch writes the words that are not just capitalised, and the names that it writes as one word.
+local WORDS = {
+    relu = "ReLU", relu6 = "ReLU6", prelu = "PReLU", rrelu = "RReLU", crelu = "CReLU", srelu = "SReLU", elu = "ELU",
+    celu = "CELU", selu = "SELU", gelu = "GELU", silu = "SiLU", xielu = "XIELU", isru = "ISRU", isrlu = "ISRLU",
+    lisht = "LiSHT", tanhexp = "TanhExp",
+}
+local NAMES = {
+    hard_sigmoid = "Hardsigmoid", hard_tanh = "Hardtanh", hard_swish = "Hardswish", hard_shrink = "Hardshrink",
+    soft_shrink = "Softshrink", tanh_shrink = "Tanhshrink",
+}
+
+--- The module's name of an activation: "leaky_relu" -> "LeakyReLU".
+function layers.activation_name(name)
+    return NAMES[name] or (name:gsub("[^_]+", function(word)
+        return WORDS[word] or word:sub(1, 1):upper() .. word:sub(2)
+    end):gsub("_", ""))
+end
+
+-- Values of the parameters: from positional arguments or one table of names.
+local function parameter_values(class_name, known, ...)
+    local given, count, values = ..., select("#", ...), {}
+    if type(given) == "table" and count == 1 then
+        local types = {}
+        for _, parameter in ipairs(known) do
+            types[parameter.name] = { "number" }
+        end
+        values = check.options(1, class_name, given, types)
+    else
+        if count > #known then
+            check.argument(#known + 1, class_name, "%s", #known == 0 and "no parameters expected"
+                or ("at most %d parameter%s expected"):format(#known, #known == 1 and "" or "s"))
+        end
+        for i, parameter in ipairs(known) do
+            values[parameter.name] = (select(i, ...))
+        end
+    end
+    for i, parameter in ipairs(known) do
+        local value = values[parameter.name]
+        if value == nil then
+            value = parameter.initial
+        elseif type(value) ~= "number" then
+            check.argument(i, class_name, "%s: number expected, got %s", parameter.name, check.type_name(value))
+        elseif not (value >= parameter.low and value <= parameter.high) then
+            check.argument(i, class_name, "%s is %s, expected %.14g to %.14g", parameter.name, check.value_text(value),
+                parameter.low, parameter.high)
+        end
+        values[parameter.name] = value
+    end
+    return values
+end
+
+--- The module class of a registry entry, such as rille.activations.leaky_relu: nn.LeakyReLU(0.2) or
+-- nn.LeakyReLU{negative_slope=0.2}, the entry's default where nothing is given. f(x) for x of any shape.
+function layers.activation(entry)
+    local class_name, known, f = layers.activation_name(entry.name), entry.parameters, rille[entry.name]
+    local class = Module:extend(class_name)
+    class.activation = entry
+
+    function class:init(...)
+        for name, value in pairs(parameter_values(class_name, known, ...)) do
+            self[name] = value
+        end
+    end
+
+    --- The parameters' values by name, as rille.derivative and rille.measure_saturated take them.
+    function class:activation_parameters()
+        local values = {}
+        for _, parameter in ipairs(known) do
+            values[parameter.name] = self[parameter.name]
+        end
+        return values
+    end
+
+    if #known == 0 then
+        function class:forward(x)
+            check_input(self, x)
+            return f(x)
+        end
+    else
+        function class:forward(x)
+            check_input(self, x)
+            return f(x, self:activation_parameters())
+        end
+    end
+
+    function class:describe()
+        local shown = {}
+        for i, parameter in ipairs(known) do
+            shown[i] = ("%s=%.14g"):format(parameter.name, self[parameter.name])
+        end
+        return #shown > 0 and table.concat(shown, ", ") or nil
+    end
+
+    return class
+end
+
+return layers
