@@ -1,0 +1,316 @@
+/* The gradient of every operation, and the gradient of that gradient, against central differences. The samples below are
+ * held against ops.def: an operation without one fails, and so does a sample that does not use its operation. */
+#include "ops/ops.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+
+enum { MOST = 4 };
+
+typedef struct operand {
+    int rank;
+    int64_t shape[4];
+    double low, high; /* elements are spread over this range, in no order */
+} operand;
+
+typedef struct sample {
+    const char *name;
+    enum rl_op_id op;
+    rille_function *f;
+    int count;
+    operand input[MOST - 1];
+    bool integral; /* has no second derivative to speak of: gradcheck of the gradient is for the others */
+} sample;
+
+/* ---- The functions: each uses its operation once ---- */
+
+typedef rille_tensor *const *inputs;
+#define FUNCTION(name, expression)                                                                                             \
+    static rille_tensor *name(rille_context *cx, inputs x, int count, void *user)                                              \
+    {                                                                                                                          \
+        (void)cx;                                                                                                              \
+        (void)count;                                                                                                           \
+        (void)user;                                                                                                            \
+        return expression;                                                                                                     \
+    }
+
+static rille_tensor *index_of(rille_context *cx) /* 2, 0, 2, 1: one slice twice */
+{
+    return rille_from(cx, RILLE_INT64, 1, (int64_t[]){4}, (int64_t[]){2, 0, 2, 1});
+}
+
+static rille_tensor *labels_of(rille_context *cx)
+{
+    return rille_from(cx, RILLE_INT64, 1, (int64_t[]){3}, (int64_t[]){3, 0, 1});
+}
+
+FUNCTION(f_convert, rille_to(x[0], RILLE_FLOAT64))
+FUNCTION(f_clone, rille_clone(x[0]))
+FUNCTION(f_contiguous, rille_contiguous(rille_transpose(x[0], 0, 1)))
+FUNCTION(f_reshape, rille_reshape(x[0], 2, (int64_t[]){-1, 2}))
+FUNCTION(f_reshape_copied, rille_reshape(rille_transpose(x[0], 0, 1), 1, (int64_t[]){-1}))
+FUNCTION(f_permute, rille_permute(x[0], (int[]){2, 0, 1}))
+FUNCTION(f_narrow, rille_narrow(x[0], 1, 1, 2))
+FUNCTION(f_select, rille_select(x[0], -1, 2))
+FUNCTION(f_pad, rl_pad(x[0], 2, (int64_t[]){2, 5}, 1, 1))
+FUNCTION(f_expand, rille_expand(x[0], 3, (int64_t[]){2, 3, 4}))
+FUNCTION(f_index_select, rille_index_select(x[0], 1, index_of(cx)))
+FUNCTION(f_add, rille_add(x[0], x[1]))
+FUNCTION(f_add_itself, rille_add(x[0], x[0]))
+FUNCTION(f_sub, rille_sub(x[0], x[1]))
+FUNCTION(f_mul, rille_mul(x[0], x[1]))
+FUNCTION(f_mul_itself, rille_mul(x[0], x[0]))
+FUNCTION(f_div, rille_div(x[0], x[1]))
+FUNCTION(f_pow, rille_pow(x[0], x[1]))
+FUNCTION(f_neg, rille_neg(x[0]))
+FUNCTION(f_exp, rille_exp(x[0]))
+FUNCTION(f_log, rille_log(x[0]))
+FUNCTION(f_sqrt, rille_sqrt(x[0]))
+FUNCTION(f_abs, rille_abs(x[0]))
+FUNCTION(f_sum_all, rille_sum(x[0], NULL, 0, false))
+FUNCTION(f_sum_rows, rille_sum(x[0], (int[]){-1}, 1, false))
+FUNCTION(f_sum_columns, rille_sum(x[0], (int[]){0}, 1, true))
+FUNCTION(f_sum_middle, rille_sum(x[0], (int[]){1}, 1, false))
+FUNCTION(f_mean, rille_mean(x[0], (int[]){0, 2}, 2, false))
+FUNCTION(f_max, rille_max(x[0], 1, false))
+FUNCTION(f_matmul, rille_matmul(x[0], x[1]))
+FUNCTION(f_matmul_transposed, rille_matmul(rille_transpose(x[0], 0, 1), rille_transpose(x[1], 0, 1)))
+FUNCTION(f_linear, rille_linear(x[0], x[1], x[2]))
+FUNCTION(f_linear_without_bias, rille_linear(x[0], x[1], NULL))
+FUNCTION(f_activation_product, rl_activation_product(x[0], x[1], RILLE_TANH, 1, NULL))
+FUNCTION(f_softmax, rille_softmax(x[0], -1))
+FUNCTION(f_softmax_down, rille_softmax(x[0], 0))
+FUNCTION(f_log_softmax, rille_log_softmax(x[0], 1))
+FUNCTION(f_log_softmax_down, rille_log_softmax(x[0], 0))
+FUNCTION(f_cross_entropy, rille_cross_entropy(x[0], labels_of(cx)))
+FUNCTION(f_tanh, rille_activate(x[0], RILLE_TANH, NULL))
+
+/* index_add is index_select's gradient, and reached through it. */
+static rille_tensor *f_index_add(rille_context *cx, inputs x, int count, void *user)
+{
+    (void)count;
+    (void)user;
+    rille_tensor *source = rille_zeros(cx, RILLE_FLOAT64, 2, (int64_t[]){2, 3}), *gradient = NULL;
+    rille_set_requires_grad(source, true);
+    rille_tensor *picked = rille_index_select(source, 1, index_of(cx));
+    rille_grad(&picked, 1, &source, 1, &x[0], true, &gradient);
+    return gradient;
+}
+
+#define R1(a)                                                                                                                  \
+    1,                                                                                                                         \
+    {                                                                                                                          \
+        a                                                                                                                      \
+    }
+#define R2(a, b)                                                                                                               \
+    2,                                                                                                                         \
+    {                                                                                                                          \
+        a, b                                                                                                                   \
+    }
+#define R3(a, b, c)                                                                                                            \
+    3,                                                                                                                         \
+    {                                                                                                                          \
+        a, b, c                                                                                                                \
+    }
+#define ONE(...)                                                                                                               \
+    1,                                                                                                                         \
+    {                                                                                                                          \
+        {                                                                                                                      \
+            __VA_ARGS__                                                                                                        \
+        }                                                                                                                      \
+    }
+
+static const sample samples[] = {
+    {"convert", RL_OP_convert, f_convert, ONE(R1(3), -2, 2), false},
+    {"clone", RL_OP_clone, f_clone, ONE(R2(2, 3), -2, 2), false},
+    {"contiguous", RL_OP_clone, f_contiguous, ONE(R2(2, 3), -2, 2), false},
+    {"reshape", RL_OP_reshape, f_reshape, ONE(R2(3, 4), -2, 2), false},
+    {"reshape of a transpose", RL_OP_reshape, f_reshape_copied, ONE(R2(3, 4), -2, 2), false},
+    {"permute", RL_OP_permute, f_permute, ONE(R3(2, 3, 4), -2, 2), false},
+    {"narrow", RL_OP_narrow, f_narrow, ONE(R2(2, 4), -2, 2), false},
+    {"select", RL_OP_narrow, f_select, ONE(R2(2, 4), -2, 2), false},
+    {"pad", RL_OP_pad, f_pad, ONE(R2(2, 3), -2, 2), false},
+    {"expand", RL_OP_expand, f_expand, ONE(R2(3, 1), -2, 2), false},
+    {"index_select", RL_OP_index_select, f_index_select, ONE(R2(2, 3), -2, 2), false},
+    {"index_add", RL_OP_index_add, f_index_add, ONE(R2(2, 4), -2, 2), false},
+    {"add", RL_OP_add, f_add, 2, {{R2(2, 3), -2, 2}, {R1(3), -2, 2}}, false},
+    {"add to itself", RL_OP_add, f_add_itself, ONE(R1(4), -2, 2), false},
+    {"sub", RL_OP_sub, f_sub, 2, {{R2(2, 1), -2, 2}, {R2(1, 3), -2, 2}}, false},
+    {"mul", RL_OP_mul, f_mul, 2, {{R2(2, 3), -2, 2}, {R3(4, 1, 3), -2, 2}}, false},
+    {"mul by itself", RL_OP_mul, f_mul_itself, ONE(R1(4), -2, 2), false},
+    {"div", RL_OP_div, f_div, 2, {{R2(2, 3), -2, 2}, {R1(3), 0.5, 2}}, false},
+    {"pow", RL_OP_pow, f_pow, 2, {{R2(2, 3), 0.3, 2}, {R1(3), -1.5, 2.5}}, false},
+    {"neg", RL_OP_neg, f_neg, ONE(R1(4), -2, 2), false},
+    {"exp", RL_OP_exp, f_exp, ONE(R1(4), -2, 2), false},
+    {"log", RL_OP_log, f_log, ONE(R1(4), 0.3, 3), false},
+    {"sqrt", RL_OP_sqrt, f_sqrt, ONE(R1(4), 0.3, 3), false},
+    {"abs", RL_OP_abs, f_abs, ONE(R1(4), -2, 2.5), false},
+    {"sum", RL_OP_sum, f_sum_all, ONE(R2(2, 3), -2, 2), false},
+    {"sum of rows", RL_OP_sum, f_sum_rows, ONE(R2(2, 3), -2, 2), false},
+    {"sum of columns", RL_OP_sum, f_sum_columns, ONE(R2(2, 3), -2, 2), false},
+    {"sum of the middle", RL_OP_sum, f_sum_middle, ONE(R3(2, 3, 2), -2, 2), false},
+    {"mean", RL_OP_sum, f_mean, ONE(R3(2, 3, 2), -2, 2), false},
+    {"max", RL_OP_max, f_max, ONE(R2(3, 4), -2, 2), false},
+    {"matmul", RL_OP_matmul, f_matmul, 2, {{R2(2, 3), -2, 2}, {R2(3, 4), -2, 2}}, false},
+    {"matmul of transposes", RL_OP_matmul, f_matmul_transposed, 2, {{R2(3, 2), -2, 2}, {R2(4, 3), -2, 2}}, false},
+    {"matmul of batches", RL_OP_matmul, f_matmul, 2, {{R3(2, 2, 3), -2, 2}, {R2(3, 2), -2, 2}}, false},
+    {"matmul of vectors", RL_OP_matmul, f_matmul, 2, {{R1(3), -2, 2}, {R1(3), -2, 2}}, false},
+    {"matmul with a vector", RL_OP_matmul, f_matmul, 2, {{R2(2, 3), -2, 2}, {R1(3), -2, 2}}, false},
+    {"linear", RL_OP_linear, f_linear, 3, {{R2(3, 2), -2, 2}, {R2(4, 2), -2, 2}, {R1(4), -2, 2}}, false},
+    {"linear over batches", RL_OP_linear, f_linear, 3, {{R3(2, 2, 2), -2, 2}, {R2(3, 2), -2, 2}, {R1(3), -2, 2}}, false},
+    {"linear without bias", RL_OP_linear, f_linear_without_bias, 2, {{R2(3, 2), -2, 2}, {R2(4, 2), -2, 2}}, false},
+    {"activation", RL_OP_activation, f_tanh, ONE(R2(2, 3), -2, 2), false},
+    {"activation_product", RL_OP_activation_product, f_activation_product, 2, {{R1(4), -2, 2}, {R1(4), -2, 2}}, true},
+    {"softmax", RL_OP_softmax, f_softmax, ONE(R2(2, 3), -2, 2), false},
+    {"softmax down", RL_OP_softmax, f_softmax_down, ONE(R2(3, 2), -2, 2), false},
+    {"log_softmax", RL_OP_log_softmax, f_log_softmax, ONE(R2(2, 3), -2, 2), false},
+    {"log_softmax down", RL_OP_log_softmax, f_log_softmax_down, ONE(R2(3, 2), -2, 2), false},
+    {"cross_entropy", RL_OP_cross_entropy, f_cross_entropy, ONE(R2(3, 4), -2, 2), false},
+};
+enum { SAMPLES = sizeof samples / sizeof samples[0] };
+
+/* ---- Inputs ---- */
+
+/* Elements spread over [low, high] by the golden ratio: no two alike, none at 0 or at a kink of a row. */
+static rille_tensor *make_input(rille_context *cx, const operand *o, int seed)
+{
+    rille_tensor *t = rille_empty(cx, RILLE_FLOAT64, o->rank, o->shape);
+    cr_assert_not_null(t);
+    for (int64_t i = 0; i < t->numel; i++)
+        ((double *)rille_data(t))[i] = o->low + (o->high - o->low) * fmod(0.6180339887498949 * (double)(i + 1 + 7 * seed), 1.0);
+    cr_assert_eq(rille_set_requires_grad(t, true), RILLE_OK);
+    return t;
+}
+
+static bool graph_has(const rl_node *node, const rl_op *op)
+{
+    if (node == NULL)
+        return false;
+    bool found = node->op == op;
+    for (int i = 0; i < node->edge_count && !found; i++)
+        found = graph_has(node->edge[i].node, op);
+    return found;
+}
+
+/* ---- The checks ---- */
+
+Test(gradients, every_operation_has_a_sample)
+{
+    for (int op = 0; op < RL_OP_COUNT; op++) {
+        bool found = false;
+        for (int s = 0; s < SAMPLES; s++)
+            found = found || (int)samples[s].op == op;
+        cr_expect(found, "'%s' of ops.def has no sample here, so nobody checks its gradient", rl_ops[op].name);
+    }
+}
+
+Test(gradients, first)
+{
+    for (int s = 0; s < SAMPLES; s++) {
+        const sample *a = &samples[s];
+        rille_context *cx = rille_open(NULL);
+        rille_tensor *x[MOST];
+        for (int i = 0; i < a->count; i++)
+            x[i] = make_input(cx, &a->input[i], i);
+        rille_tensor *y = a->f(cx, x, a->count, NULL);
+        cr_expect(y != NULL && graph_has(y->node, &rl_ops[a->op]), "the sample of %s does not use %s", a->name,
+                  rl_ops[a->op].name);
+        rille_gradcheck_result r;
+        rille_status status = rille_gradcheck(cx, a->f, NULL, x, a->count, NULL, &r);
+        cr_expect(status == RILLE_OK, "%s: %s", a->name, rille_error(cx));
+        rille_close(cx);
+    }
+}
+
+/* Of inputs x and a seed v (the last input): the sum over inputs of <d<v, f(x)>/dx, fixed weights>. */
+static rille_tensor *gradient_of(rille_context *cx, inputs x, int count, void *user)
+{
+    const sample *a = user;
+    rille_tensor *y = a->f(cx, x, count - 1, NULL), *g[MOST] = {NULL}, *total = rille_scalar(cx, RILLE_FLOAT64, 0);
+    if (rille_grad(&y, 1, x, count - 1, &x[count - 1], true, g) != RILLE_OK)
+        return NULL;
+    for (int i = 0; i < count - 1; i++) {
+        operand like = {.rank = rille_rank(x[i]), .low = 0.5, .high = 1.5};
+        for (int d = 0; d < like.rank; d++)
+            like.shape[d] = rille_shape(x[i])[d];
+        if (g[i] != NULL)
+            total = rille_add(total, rille_sum(rille_mul(g[i], rille_detach(make_input(cx, &like, 5 + i))), NULL, 0, false));
+    }
+    return total;
+}
+
+Test(gradients, second)
+{
+    int checked = 0;
+    for (int s = 0; s < SAMPLES; s++) {
+        const sample *a = &samples[s];
+        if (a->integral)
+            continue;
+        rille_context *cx = rille_open(NULL);
+        rille_tensor *x[MOST];
+        for (int i = 0; i < a->count; i++)
+            x[i] = make_input(cx, &a->input[i], i);
+        rille_tensor *y = a->f(cx, x, a->count, NULL);
+        operand seed = {.rank = rille_rank(y), .low = -1, .high = 1.2};
+        for (int d = 0; d < seed.rank; d++)
+            seed.shape[d] = rille_shape(y)[d];
+        x[a->count] = make_input(cx, &seed, 3);
+        rille_status status = rille_gradcheck(cx, gradient_of, (void *)a, x, a->count + 1, NULL, NULL);
+        cr_expect(status == RILLE_OK, "gradient of %s: %s", a->name, rille_error(cx));
+        checked++;
+        rille_close(cx);
+    }
+    cr_expect(checked > RL_OP_COUNT / 2);
+}
+
+static rille_tensor *activated(rille_context *cx, inputs x, int count, void *user)
+{
+    (void)cx;
+    (void)count;
+    return rille_activate(x[0], *(const rille_activation *)user, NULL);
+}
+
+static rille_tensor *slope(rille_context *cx, inputs x, int count, void *user)
+{
+    (void)cx;
+    (void)count;
+    return rille_derivative(x[0], *(const rille_activation *)user, 1, NULL);
+}
+
+Test(gradients, every_activation)
+{
+    for (rille_activation act = 0; act < RILLE_ACTIVATION_COUNT; act++) {
+        rille_context *cx = rille_open(NULL);
+        rille_activation_properties p;
+        cr_assert_eq(rille_activation_evaluate(cx, act, NULL, &p), RILLE_OK);
+        rille_gradcheck_options options = {.kink = p.kink, .kink_count = p.kink_count};
+        rille_tensor *x = make_input(cx, &(operand){.rank = 1, .shape = {64}, .low = -8, .high = 8}, 0);
+        const char *name = rille_activation_describe(act)->name;
+        cr_expect(rille_gradcheck(cx, activated, &act, &x, 1, &options, NULL) == RILLE_OK, "%s: %s", name, rille_error(cx));
+        cr_expect(rille_gradcheck(cx, slope, &act, &x, 1, &options, NULL) == RILLE_OK, "%s': %s", name, rille_error(cx));
+        rille_close(cx);
+    }
+}
+
+/* ---- gradcheck itself ---- */
+
+/* x + x detached: the gradient is half of what the differences say. */
+FUNCTION(wrong, rille_add(x[0], rille_detach(x[0])))
+FUNCTION(not_a_number, rille_log(rille_neg(rille_abs(x[0]))))
+
+Test(gradcheck, notices)
+{
+    rille_context *cx = rille_open(NULL);
+    rille_tensor *x = make_input(cx, &(operand){.rank = 1, .shape = {3}, .low = -2, .high = 2}, 0);
+    cr_expect_eq(rille_gradcheck(cx, wrong, NULL, &x, 1, NULL, NULL), RILLE_ERROR_CALLBACK);
+    cr_expect_str_eq(rille_error(cx), "gradcheck: element 2 of input 0: analytic 1.35410197, numeric 2.70820393 (error 0.37, "
+                                      "tolerance 1e-06)");
+    rille_clear_error(cx);
+    cr_expect_eq(rille_gradcheck(cx, not_a_number, NULL, &x, 1, NULL, NULL), RILLE_ERROR_CALLBACK);
+    rille_clear_error(cx);
+    double everywhere[] = {-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2};
+    rille_gradcheck_options skip_all = {.step = 0.3, .kink = everywhere, .kink_count = 9};
+    cr_expect_eq(rille_gradcheck(cx, f_clone, NULL, &x, 1, &skip_all, NULL), RILLE_ERROR_ARGUMENT);
+    cr_expect_str_eq(rille_error(cx), "gradcheck: no element was checked (3 skipped at kinks)");
+    rille_close(cx);
+}

@@ -1,0 +1,267 @@
+local rille = require "rille"
+
+-- Runs the text as experiment.lua, where t is [[1, 2, 3], [4, 5, 6]] and w a float64 leaf [1, 2]; returns its error.
+local function message_of(text)
+    local t = rille.tensor { { 1, 2, 3 }, { 4, 5, 6 } }
+    local w = rille.tensor({ 1, 2 }, { dtype = "float64", requires_grad = true })
+    local environment = setmetatable({ rille = rille, t = t, w = w, nan = 0 / 0, inf = math.huge }, { __index = _G })
+    local ok, message = pcall(assert(load(text, "@experiment.lua", "t", environment)))
+    assert.is_false(ok, "an error was expected")
+    return message
+end
+
+-- Lists of texts and their messages, the latter without "experiment.lua:1: ".
+local function expect(name, cases)
+    describe(name, function()
+        for _, case in ipairs(cases) do
+            it(case[1], function()
+                assert.equal("experiment.lua:1: " .. case[2], message_of(case[1]))
+            end)
+        end
+    end)
+end
+
+expect("tables that make no tensor", {
+    { "rille.tensor{{1,2},{1,2,3}}", "bad argument #1 to 'tensor' (ragged table: [2] has 3 elements, [1] has 2)" },
+    { "rille.tensor{{1,2},{3}}", "bad argument #1 to 'tensor' (ragged table: [2] has 1 element, [1] has 2)" },
+    { "rille.tensor{{1,2},3}", "bad argument #1 to 'tensor' (ragged table: [2] is a number, [1] has 2)" },
+    { "rille.tensor{1,{2}}", "bad argument #1 to 'tensor' (ragged table: [2] has 1 element, [1] is a number)" },
+    { "rille.tensor{{{1}},{{1,2}}}", "bad argument #1 to 'tensor' (ragged table: [2][1] has 2 elements, [1][1] has 1)" },
+    { "rille.tensor{{1,2},{3,'x'}}", "bad argument #1 to 'tensor' ([2][2]: number expected, got string)" },
+    { "rille.tensor{1,nil,3}", "bad argument #1 to 'tensor' ([2]: number expected, got nil)" },
+    { "rille.tensor{1,t,3}", "bad argument #1 to 'tensor' ([2]: number expected, got tensor)" },
+    { "rille.tensor{true,1}", "bad argument #1 to 'tensor' ([2]: boolean expected, got number)" },
+    { "rille.tensor{1,2,dtype='int64'}",
+        "bad argument #1 to 'tensor' (unexpected key 'dtype'; options go in a table of their own)" },
+    { "rille.tensor{{1},{2,x=3}}", "bad argument #1 to 'tensor' ([2]: unexpected key 'x')" },
+    { "rille.tensor({1,1.5},{dtype='int64'})", "bad argument #1 to 'tensor' ([2]: 1.5 has no integer representation)" },
+    { "rille.tensor({nan},{dtype='int64'})", "bad argument #1 to 'tensor' ([1]: nan has no integer representation)" },
+    { "rille.tensor(2^70,{dtype='int64'})", "bad argument #1 to 'tensor' (1.1805916207174e+21 has no integer representation)" },
+    { "rille.tensor({256},{dtype='uint8'})",
+        "bad argument #1 to 'tensor' ([1]: 256 is not in 0 ... 255, the range of uint8)" },
+    { "local a = {} a[1] = a rille.tensor(a)",
+        "bad argument #1 to 'tensor' (tables are nested more than 8 deep, the limit of a tensor's rank)" },
+    { "rille.tensor()", "bad argument #1 to 'tensor' (table or number expected, got no value)" },
+    { "rille.tensor('x')", "bad argument #1 to 'tensor' (table or number expected, got string)" },
+    { "rille.tensor(t)", "bad argument #1 to 'tensor' (table or number expected, got tensor)" },
+    { "rille.tensor({1},{dtype='int64',requires_grad=true})",
+        "requires_grad: dtype is int64; float32 or float64 expected" },
+})
+
+expect("sizes", {
+    { "rille.zeros()", "bad argument #1 to 'zeros' (size must be an integer, got no value)" },
+    { "rille.zeros(2,'3')", "bad argument #2 to 'zeros' (size must be an integer, got string)" },
+    { "rille.zeros(2,1.5)", "bad argument #2 to 'zeros' (size 1.5 has no integer representation)" },
+    { "rille.zeros(nan)", "bad argument #1 to 'zeros' (size nan has no integer representation)" },
+    { "rille.zeros(2,inf)", "bad argument #2 to 'zeros' (size inf has no integer representation)" },
+    { "rille.zeros(2,-1)", "bad argument #2 to 'zeros' (size -1 is negative)" },
+    { "rille.zeros{2,-1}", "bad argument #1 to 'zeros' (size -1 is negative)" },
+    { "rille.zeros(2^40,2^40)",
+        "zeros: shape [1099511627776, 1099511627776] has more elements than memory can hold" },
+    { "rille.zeros(1,1,1,1,1,1,1,1,1)", "bad argument #9 to 'zeros' (rank 9 is above the limit of 8)" },
+    { "rille.zeros({2},3)", "bad argument #2 to 'zeros' (nothing expected after a table of sizes, got number)" },
+    { "rille.zeros{2,3,dtype='float64'}", "bad argument #1 to 'zeros' (unexpected key 'dtype' in the list)" },
+    { "t:reshape(4,-1)", "reshape: 6 elements of shape [2, 3] do not fit shape [4, -1]" },
+    { "t:t():view(6)", "calling 'view' on bad self (tensor is not contiguous; use reshape)" },
+    { "rille.full(2)", "bad argument #2 to 'full' (number expected, got nil)" },
+    { "rille.arange(1)", "bad argument #2 to 'arange' (stop must be a number, got nil)" },
+    { "rille.arange(1,2,0)", "bad argument #3 to 'arange' (step is zero)" },
+    { "rille.arange(1,nan)", "bad argument #2 to 'arange' (stop must be finite, got nan)" },
+    { "rille.randperm(-3)", "bad argument #1 to 'randperm' (size -3 is negative)" },
+})
+
+expect("options", {
+    { "rille.zeros(2,{dtpye='float64'})", "bad argument #2 to 'zeros' (no option 'dtpye'; did you mean 'dtype'?)" },
+    { "rille.zeros(2,{colour=1})", "bad argument #2 to 'zeros' (no option 'colour')" },
+    { "rille.zeros(2,{dtype='flaot32'})", "bad argument #2 to 'zeros' (no dtype 'flaot32'; did you mean 'float32'?)" },
+    { "rille.zeros(2,{dtype=3})", "bad argument #2 to 'zeros' (dtype must be a string, got number)" },
+    { "rille.zeros(2,{requires_grad=1})",
+        "bad argument #2 to 'zeros' (option 'requires_grad' must be a boolean, got number)" },
+    { "rille.tensor({1},'float64')", "bad argument #2 to 'tensor' (table of options expected, got string)" },
+    { "rille.sgd_step({w},nil,{momentum=0.9})", "bad argument #3 to 'sgd_step' (option 'learning_rate' is missing)" },
+    { "rille.sgd_step({w},nil,{lr=0.9})", "bad argument #3 to 'sgd_step' (no option 'lr')" },
+})
+
+expect("dimensions and indices", {
+    { "t:sum(0)", "bad argument #1 to 'sum' (dimension 0: dimensions start at 1)" },
+    { "rille.sum(t,3)", "bad argument #2 to 'sum' (dimension 3 is out of range for shape [2, 3])" },
+    { "t:sum(-3)", "bad argument #1 to 'sum' (dimension -3 is out of range for shape [2, 3])" },
+    { "t:sum{1,1}", "bad argument #1 to 'sum' (dimension 1 is named twice)" },
+    { "t:sum('1')", "bad argument #1 to 'sum' (dimension must be an integer, got string)" },
+    { "t:size()", "bad argument #1 to 'size' (dimension must be an integer, got no value)" },
+    { "t:permute(1)", "bad argument #1 to 'permute' (2 dimensions expected for shape [2, 3], got 1)" },
+    { "rille.ones(2):t()", "calling 't' on bad self (a matrix expected, got shape [2])" },
+    { "return t[0]", "index 0: indices start at 1" },
+    { "return t[3]", "index 3 is out of range for dimension 1 of size 2" },
+    { "return t[-3]", "index -3 is out of range for dimension 1 of size 2" },
+    { "return t[1][4]", "index 4 is out of range for dimension 1 of size 3" },
+    { "return t[1.5]", "index 1.5 has no integer representation" },
+    { "return t[nan]", "index nan has no integer representation" },
+    { "return t[true]", "a tensor is indexed by an integer or a table, got boolean" },
+    { "return t[{1,2,3}]", "3 are too many indices for shape [2, 3]" },
+    { "return t[{1,4}]", "index 4 is out of range for dimension 2 of size 3" },
+    { "return t[{1,{3,2}}]", "index 2: the range from 3 ends before it starts, at 2" },
+    { "return t[{1,{1,2,3}}]", "index 2: a range is {first, last}, {} for all" },
+    { "return t[{1,'x'}]", "index must be an integer, got string" },
+    { "return t[{x=1}]", "unexpected key 'x' in an index" },
+    { "return rille.tensor(1)[1]", "a tensor of rank 0 has no dimension to index; t:item() is its number" },
+    { "return #rille.tensor(1)", "a tensor of rank 0 has no length" },
+    { "t:select(1,0)", "bad argument #2 to 'select' (index 0: indices start at 1)" },
+    { "t:narrow(2,2,3)", "bad argument #3 to 'narrow' (length 3 is not in 0 ... 2, the rest of dimension 2 of size 3)" },
+    { "t:index_select(1,{1,1.5})", "bad argument #2 to 'index_select' ([2]: 1.5 has no integer representation)" },
+    { "t:index_select(1,{3})", "index_select: index 3 at position 1 is not in 1 ... 2" },
+    { "t[1] = 'x'", "number or tensor expected as the value, got string" },
+    { "t[1] = nil", "number or tensor expected as the value, got nil" },
+    { "t[4] = 1", "index 4 is out of range for dimension 1 of size 2" },
+    { "rille.zeros(2,{dtype='int64'})[1] = 1.5", "1.5 has no integer representation" },
+    { "t:item()", "item: one element expected, got shape [2, 3]" },
+})
+
+expect("labels", {
+    { "t:cross_entropy{0,1}", "cross_entropy: label 0 at position 1; labels start at 1 and end at 3" },
+    { "t:cross_entropy{1,4}", "cross_entropy: label 4 at position 2; labels start at 1 and end at 3" },
+    { "t:cross_entropy(rille.tensor{1,1.5})",
+        "bad argument #1 to 'cross_entropy' (label[2]: 1.5 has no integer representation)" },
+    { "t:cross_entropy(rille.tensor{nan,1})",
+        "bad argument #1 to 'cross_entropy' (label[1]: nan has no integer representation)" },
+    { "t:cross_entropy{true,false}", "bad argument #1 to 'cross_entropy' ([1]: number expected, got boolean)" },
+    { "t:cross_entropy(rille.tensor{true,false})",
+        "bad argument #1 to 'cross_entropy' (labels are integers, got a tensor of bool)" },
+    { "t:cross_entropy('x')", "bad argument #1 to 'cross_entropy' (tensor expected, got string)" },
+})
+
+expect("arguments of another type", {
+    { "rille.matmul(t,5)", "bad argument #2 to 'matmul' (tensor expected, got number)" },
+    { "t:matmul()", "bad argument #1 to 'matmul' (tensor expected, got nil)" },
+    { "t:matmul(io.stdout)", "bad argument #1 to 'matmul' (tensor expected, got FILE*)" },
+    { "t.shape()", "bad argument #1 to 'shape' (tensor expected, got no value; methods are called with ':')" },
+    { "t.sum()", "bad argument #1 to 'sum' (tensor expected, got no value; methods are called with ':')" },
+    { "rille:sum()", "calling 'sum' on bad self (tensor expected, got table)" },
+    { "return t + 'x'", "bad argument #2 to 'add' (tensor or number expected, got string)" },
+    { "return {} * t", "bad argument #1 to 'mul' (tensor or number expected, got table)" },
+    { "return rille.add(1,2)", "bad argument #1 to 'add' (tensor expected, got number)" },
+    { "return t < t", "tensors are compared by a:lt(b), a:le(b), a:gt(b) and a:ge(b), element by element" },
+    { "return t .. 'x'", "attempt to concatenate a tensor value (global 't')" },
+    { "t:to('int')", "bad argument #1 to 'to' (no dtype 'int')" },
+    { "rille.no_grad(5)", "bad argument #1 to 'no_grad' (function expected, got number)" },
+    { "rille.scope()", "bad argument #1 to 'scope' (function expected, got no value)" },
+    { "rille.grad({}, w)", "bad argument #1 to 'grad' (an empty list)" },
+    { "rille.grad(w, {1})", "bad argument #2 to 'grad' ([1]: tensor expected, got number)" },
+    { "rille.grad(w, w, {seeds={}})", "bad argument #3 to 'grad' (option 'seeds': 1 expected, as there are outputs, got 0)" },
+    { "rille.gradcheck(function() end, w)", "bad argument #1 to 'gradcheck' (the function must return a tensor, got nil)" },
+    { "rille.manual_seed(1.5)", "bad argument #1 to 'manual_seed' (seed 1.5 has no integer representation)" },
+    { "rille.threads(0)", "threads: 0 is not in 1 ... 1024" },
+    { "rille.read_idx(5)", "bad argument #1 to 'read_idx' (path expected, got number)" },
+    { "rille.read_idx('a\\0b')", "bad argument #1 to 'read_idx' (a path contains no zero byte)" },
+    { "w.grad = 5", "grad is a tensor or nil, got number" },
+    { "getmetatable(t).__gc()", "bad argument #1 to 'gc' (tensor expected, got no value; methods are called with ':')" },
+})
+
+expect("shapes and dtypes that do not fit", {
+    { "return t + rille.ones(2)",
+        "add: shapes [2, 3] and [2] do not broadcast (3 against 2, dimension 1 from the end)" },
+    { "rille.ones(2):lt(rille.ones(3))",
+        "lt: shapes [2] and [3] do not broadcast (2 against 3, dimension 1 from the end)" },
+    { "t[1] = rille.ones(2, 3)", "assignment: shape [2, 3] does not fit into [3]" },
+    { "t:copy_(rille.ones(1, 2, 3))", "copy_: shape [1, 2, 3] does not fit into [2, 3]" },
+    { "rille.full(2^60, 1)", "full: shape [1152921504606846976] has more elements than memory can hold" },
+    { "rille.matmul(t,t)", "matmul: shapes [2, 3] and [2, 3]: 3 columns against 2 rows" },
+    { "w.grad = rille.ones(3)", "gradient: float32 [3] given for a tensor that is float64 [2]" },
+    { "t:backward()", "backward: nothing that the output was computed from requires a gradient, "
+        .. "or gradients were switched off" },
+    { "rille.relu(t,{out=rille.zeros(2)})", "bad argument #2 to 'relu' (option 'out' is [2], expected [2, 3])" },
+    { "rille.relu(t,{out=t:to'float64'})", "bad argument #2 to 'relu' (option 'out' is float64, expected float32)" },
+    { "rille.relu(t:t(),{out=rille.zeros(2,3):t()})", "bad argument #2 to 'relu' (option 'out' is not contiguous)" },
+    { "rille.relu(w,{out=w})",
+        "bad argument #2 to 'relu' (option 'out' cannot be recorded for a gradient; use it inside rille.no_grad)" },
+    { "rille.relu(t,{out=5})", "bad argument #2 to 'relu' (option 'out' must be a tensor, got number)" },
+    { "local y = w * 2 y[1] = 3", "a write into the result of a recorded operation would make its gradient wrong; "
+        .. "write inside rille.no_grad or into t:detach():clone()" },
+    { "local y = rille.zeros(2) y:copy_(w)", "a write is not recorded, so its source would lose its gradient; "
+        .. "write source:detach() or inside rille.no_grad" },
+})
+
+expect("parameters of activations", {
+    { "t:leaky_relu(1,2)", "bad argument #2 to 'leaky_relu' ('leaky_relu' has 1 parameter)" },
+    { "t:tanh(1)", "bad argument #1 to 'tanh' ('tanh' has 0 parameters)" },
+    { "t:leaky_relu{slope=1}", "bad argument #1 to 'leaky_relu' (no option 'slope')" },
+    { "t:leaky_relu{negative_slop=1}",
+        "bad argument #1 to 'leaky_relu' (no option 'negative_slop'; did you mean 'negative_slope'?)" },
+    { "t:leaky_relu{negative_slope='x'}",
+        "bad argument #1 to 'leaky_relu' (option 'negative_slope' must be a number, got string)" },
+    { "t:leaky_relu(nan)", "leaky_relu: parameter negative_slope is nan; allowed are -inf to inf" },
+    { "rille.derivative('rleu',t)", "bad argument #1 to 'derivative' (no activation 'rleu'; did you mean 'relu'?)" },
+    { "rille.derivative('relu',t,3)", "bad argument #3 to 'derivative' (order 3 is not in 0 ... 2)" },
+    { "rille.derivative(5,t)", "bad argument #1 to 'derivative' (name or entry of an activation expected, got number)" },
+    { "return rille.activations.rleu", "no activation 'rleu'; did you mean 'relu'?" },
+    { "return rille.activations.photosynthesis", "no activation 'photosynthesis'" },
+    { "rille.activations.x = 1", "rille.activations is read-only" },
+})
+
+expect("misspelt names", {
+    { "rille.rleu(t)", "no 'rleu' in rille; did you mean 'relu'?" },
+    { "rille.ReLU(t)", "no 'ReLU' in rille; did you mean 'relu'?" },
+    { "rille.photosynthesis(t)", "no 'photosynthesis' in rille" },
+    { "return rille.nn", "no 'nn' in rille; it is a module of its own: require \"rille.nn\"" },
+    { "t:rleu()", "no 'rleu' in tensor; did you mean 'relu'?" },
+    { "return t.gard", "no 'gard' in tensor; did you mean 'grad'?" },
+    { "t:photosynthesis()", "no 'photosynthesis' in tensor" },
+    { "t.gard = 1", "no 'gard' to assign in tensor; did you mean 'grad'?" },
+    { "t.name = 1", "no 'name' to assign in tensor" },
+})
+
+expect("tensors that were freed", {
+    { "t:free() return t + 1", "bad argument #1 to 'add' (tensor was freed)" },
+    { "t:free() return rille.add(1, t)", "bad argument #2 to 'add' (tensor was freed)" },
+    { "t:free() t:shape()", "calling 'shape' on bad self (tensor was freed)" },
+    { "t:free() return t[1]", "bad argument #1 to 'index' (tensor was freed)" },
+    { "w:free() rille.grad({t}, {t, w})", "bad argument #2 to 'grad' ([2]: tensor was freed)" },
+    { "local y rille.scope(function() y = t + 1 end) return y:sum()", "calling 'sum' on bad self (tensor was freed when "
+        .. "its rille.scope ended; return it from there or give it to rille.keep)" },
+})
+
+describe("a message's position", function()
+    it("is the script's own line", function()
+        assert.matches("^experiment.lua:3: ", message_of("local x = 1\nlocal y = 2\nrille.zeros(-1)\n"))
+        assert.matches("^experiment.lua:2: ", message_of("pcall(print)\nreturn select(2, pcall(error), rille.zeros(-1))"))
+        assert.matches("^experiment.lua:1: ", message_of("error(select(2, pcall(rille.zeros, -1)), 0)"))
+    end)
+
+    it("passes over Rille's own Lua modules", function()
+        local path = assert(package.searchpath("rille.nn", package.path))
+        local chunk = "local rille = ... return function(f) f() end, function() rille.raise('%s %d', 'raised', 3) end, "
+            .. "function() local t = rille.zeros(-1) return t end"
+        local call, raise, zeros = assert(load(chunk, "@" .. path:gsub("[^/]*$", "fake.lua")))(rille)
+        local environment = { call = call, raise = raise, zeros = zeros }
+        local function message(text)
+            return select(2, pcall(assert(load(text, "@experiment.lua", "t", environment))))
+        end
+        assert.equal("experiment.lua:2: raised 3", message("\ncall(raise)"))
+        assert.equal("experiment.lua:2: bad argument #1 to 'zeros' (size -1 is negative)", message("\ncall(zeros)"))
+        assert.equal("experiment.lua:2: raised 3", message("\nlocal function f() raise() end call(f)"))
+    end)
+
+    it("is left out where there is no script", function()
+        local co = coroutine.create(rille.zeros)
+        local _, message = coroutine.resume(co, -1)
+        assert.equal("bad argument #1 to 'zeros' (size -1 is negative)", message)
+    end)
+end)
+
+describe("rille.raise", function()
+    it("takes a message or a format", function()
+        assert.equal("experiment.lua:1: 100 %", message_of("rille.raise('100 %')"))
+        assert.equal("experiment.lua:1: a 1", message_of("rille.raise('%s %d', 'a', 1)"))
+        assert.equal("experiment.lua:1: bad argument #1 to 'raise' (message expected, got nil)",
+            message_of("rille.raise(nil)"))
+    end)
+end)
+
+describe("a script that failed", function()
+    it("leaves no error behind", function()
+        pcall(rille.matmul, rille.ones(2, 3), rille.ones(2, 3))
+        assert.same({ 2 }, (rille.ones(1) + 1):totable())
+        pcall(rille.zeros, 1 << 40, 1 << 40)
+        rille.grad(rille.ones(1, { requires_grad = true }) * 2, rille.ones(1, { requires_grad = true }))
+    end)
+end)

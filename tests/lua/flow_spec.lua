@@ -1,0 +1,457 @@
+local rille = require "rille"
+local flow = require "rille.flow"
+local nn = require "rille.nn"
+local optim = require "rille.optim"
+
+local function message_of(f, ...)
+    local ok, message = pcall(f, ...)
+    assert.is_false(ok, "an error was expected")
+    return (tostring(message):gsub("^[^:]+:%d+: ", ""))
+end
+
+local function close(expected, actual, tolerance)
+    assert(math.abs(expected - actual) <= (tolerance or 1e-6), ("%.9g expected, got %.9g"):format(expected, actual))
+end
+
+local function log10(x)
+    return math.log(x, 10)
+end
+
+local function sigmoid(x)
+    return 1 / (1 + math.exp(-x))
+end
+
+-- Linear 2 -> 2, sigmoid, Linear 2 -> 1 with round weights, and the batch of two rows that it is shown.
+local function small_net()
+    local net = nn.Sequential {
+        nn.Linear(2, 2, { dtype = "float64" }), nn.Sigmoid(), nn.Linear(2, 1, { dtype = "float64" }),
+    }
+    net[1].weight:copy_(rille.tensor({ { 1, -1 }, { 0.5, 2 } }, { dtype = "float64" }))
+    net[1].bias:copy_(rille.tensor({ 0, 1 }, { dtype = "float64" }))
+    net[3].weight:copy_(rille.tensor({ { 2, -3 } }, { dtype = "float64" }))
+    net[3].bias:copy_(rille.tensor({ 0.5 }, { dtype = "float64" }))
+    return net, rille.tensor({ { 1, 2 }, { 3, -1 } }, { dtype = "float64" })
+end
+
+describe("flow.probe", function()
+    it("measures what a calculation by hand gives", function()
+        local net, x = small_net()
+        local probe = flow.probe(net)
+        net(x):sum():backward()
+        local rows = probe:record(7)
+        assert.equal(3, #rows)
+        -- Pre-activations z, activations a, and dL/dz = v a (1 - a) for L = sum of the outputs.
+        local z = { { -1, 5.5 }, { 4, 0.5 } }
+        local v, a, dz = { 2, -3 }, { {}, {} }, { {}, {} }
+        for i = 1, 2 do
+            for j = 1, 2 do
+                a[i][j] = sigmoid(z[i][j])
+                dz[i][j] = v[j] * a[i][j] * (1 - a[i][j])
+            end
+        end
+        local xs = { { 1, 2 }, { 3, -1 } }
+        local dw, db = 0, 0
+        for j = 1, 2 do
+            for k = 1, 2 do
+                dw = dw + (dz[1][j] * xs[1][k] + dz[2][j] * xs[2][k]) ^ 2
+            end
+            db = db + (dz[1][j] + dz[2][j]) ^ 2
+        end
+        local first, second, last = rows[1], rows[2], rows[3]
+        assert.same({ 7, 1, "[1]", "Linear" }, { first.step, first.layer, first.name, first.kind })
+        assert.same({ 7, 2, "[2]", "Sigmoid" }, { second.step, second.layer, second.name, second.kind })
+        close((-1 + 5.5 + 4 + 0.5) / 4, first.mean)
+        close(-1, first.min)
+        close(5.5, first.max)
+        close(log10(math.sqrt(1 + 5.5 ^ 2 + 16 + 0.25)), first.log10_norm)
+        close(log10(math.sqrt(dz[1][1] ^ 2 + dz[1][2] ^ 2 + dz[2][1] ^ 2 + dz[2][2] ^ 2)), first.gradient_log10_norm)
+        close(log10(math.sqrt(dw)), first.weight_gradient_log10_norm)
+        close(log10(math.sqrt(db)), first.bias_gradient_log10_norm)
+        close(log10(math.sqrt(1 + 1 + 0.25 + 4)), first.weight_log10_norm)
+        close((a[1][1] + a[1][2] + a[2][1] + a[2][2]) / 4, second.mean)
+        close(log10(math.sqrt(2 * (4 + 9))), second.gradient_log10_norm)
+        assert.is_nil(second.weight_gradient_log10_norm)
+        close(log10(math.sqrt((a[1][1] + a[2][1]) ^ 2 + (a[1][2] + a[2][2]) ^ 2)), last.weight_gradient_log10_norm)
+        close(log10(2), last.bias_gradient_log10_norm)
+        close(0, last.bias_gradient_std)
+        assert.equal(0, first.nans + first.infinities + first.subnormals)
+    end)
+
+    it("counts saturated inputs by |f'(x)| and dead units by the batch", function()
+        -- sigmoid' < 1e-3 beyond |x| = 6.906
+        local net = nn.Sequential { nn.Sigmoid(), nn.Identity(), nn.ReLU() }
+        local probe = flow.probe(net)
+        net(rille.tensor({ { -7, 6.9 }, { 7, 0 } }, { requires_grad = true })):sum():backward()
+        local rows = probe:record()
+        assert.equal(0.5, rows[1].saturated)
+        assert.equal(0, rows[2].saturated)
+        local relu = nn.Sequential { nn.ReLU() }
+        probe = flow.probe(relu)
+        relu(rille.tensor({ { -1, -2, 3 }, { -4, 5, 6 } }, { requires_grad = true })):sum():backward()
+        local row = probe:record()[1]
+        close(1 / 3, row.dead)
+        close(0.5, row.saturated)
+        close(0.5, row.zeros)
+        probe = flow.probe(net, { saturation = 0.5 })
+        net(rille.zeros(1, 2, { requires_grad = true })):sum():backward()
+        assert.equal(1, probe:record()[1].saturated)
+    end)
+
+    it("passes an activation's parameters on", function()
+        local net = nn.Sequential { nn.LeakyReLU(1e-4), nn.LeakyReLU(0.5) }
+        local probe = flow.probe(net)
+        net(rille.tensor({ { -1, 1 } }, { requires_grad = true })):sum():backward()
+        local rows = probe:record()
+        assert.equal(0.5, rows[1].saturated)
+        assert.equal(0, rows[2].saturated)
+    end)
+
+    it("works as the design's opening has it", function()
+        rille.manual_seed(1)
+        local net = nn.Sequential { nn.Linear(64, 32), nn.Sigmoid(), nn.Linear(32, 32), nn.Sigmoid(), nn.Linear(32, 10) }
+        local x, labels = rille.rand(20, 64), rille.randperm(20):narrow(1, 1, 20):to("float32")
+        labels = (labels / 2 + 0.5):to("int64")
+        local probe = flow.probe(net)
+        rille.cross_entropy(net(x), labels):backward()
+        local shown = tostring(probe)
+        assert.equal(5, #probe:rows())
+        assert.matches("^step 0: ", shown)
+        for _, pattern in ipairs { "%[1%] Linear", "%[2%] Sigmoid", "%[5%] Linear", "|dL/dW|", "saturated", "dead" } do
+            assert.matches(pattern, shown)
+        end
+        assert.equal(shown, tostring(probe))
+        assert.equal(5, #probe:rows())
+        local verdicts = tostring(flow.diagnose(probe))
+        assert.matches("layer 1: vanishing %(weight gradient 1/%d+ of layer 5's", verdicts)
+        assert.matches("try ReLU or LeakyReLU in place of Sigmoid", verdicts)
+        assert.matches("layer 5: healthy", verdicts)
+        local width
+        for line in shown:gmatch("[^\n]+") do
+            if line:find("^%[") then
+                width = width or #line
+                assert.is_true(#line <= 110)
+            end
+        end
+    end)
+
+    it("records step after step, with steps that count up or are given", function()
+        local net, x = small_net()
+        local probe = flow.probe(net)
+        local optimizer = optim.SGD(net:parameters(), { lr = 0.01 })
+        for step = 1, 3 do
+            optimizer:zero_grad()
+            net(x):sum():backward()
+            probe:record(step == 2 and 10 or nil)
+            optimizer:step()
+        end
+        local steps = {}
+        for i, row in ipairs(probe:rows()) do
+            steps[i] = row.step
+        end
+        assert.same({ 0, 0, 0, 10, 10, 10, 11, 11, 11 }, steps)
+        assert.equal(3, #probe:latest())
+        assert.equal(11, probe:latest()[1].step)
+        probe:clear()
+        assert.same({}, probe:rows())
+    end)
+
+    it("shows a pass without backward, and does not keep it", function()
+        local net, x = small_net()
+        local probe = flow.probe(net)
+        assert.equal("probe: no forward pass yet", tostring(probe))
+        assert.equal("record: the probe has seen no forward pass of its net", message_of(probe.record, probe))
+        local loss = net(x):sum()
+        assert.matches("%[1%] Linear", tostring(probe))
+        assert.equal(0, #probe:rows())
+        loss:backward()
+        assert.matches("%[1%] Linear", tostring(probe))
+        assert.equal(3, #probe:rows())
+        assert.is_not_nil(probe:rows()[1].gradient_log10_norm)
+    end)
+
+    it("does not look at passes without gradients, nor change results", function()
+        local net, x = small_net()
+        local expected = net(x):totable()
+        local probe = flow.probe(net)
+        net(x):sum():backward()
+        probe:record()
+        local before = probe:latest()
+        rille.no_grad(net, x * 100)
+        assert.same(before, probe:latest())
+        assert.same(before, probe:record(0))
+        assert.same(expected, net(x):totable())
+    end)
+
+    it("keeps tiny and huge norms, and counts what is not finite", function()
+        local net = nn.Sequential { nn.Linear(2, 2, { dtype = "float64", bias = false }) }
+        local probe = flow.probe(net)
+        for _, exponent in ipairs { -200, 200 } do
+            nn.init.constant(net[1].weight, 10.0 ^ exponent)
+            net:zero_grad()
+            net(rille.ones(1, 2, { dtype = "float64" })):sum():backward(rille.tensor(10.0 ^ -exponent, { dtype = "float64" }))
+            local row = probe:record()[1]
+            close(exponent + log10(2), row.weight_log10_norm)
+            close(exponent + log10(2 * math.sqrt(2)), row.log10_norm)
+            close(-exponent + log10(2), row.weight_gradient_log10_norm)
+        end
+        net(rille.tensor({ { 0 / 0, 1 }, { 1 / 0, 1 } }, { dtype = "float64" })):sum():backward()
+        local row = probe:record()[1]
+        assert.equal(0.5, row.nans)
+        assert.equal(0.5, row.infinities)
+        assert.is_true(row.weight_gradient_nonfinite > 0)
+        assert.matches("NaN or Inf", tostring(probe))
+    end)
+
+    it("sees every call of a shared module, and modules with parameters of their own", function()
+        local Shared = nn.Module:extend "Shared"
+        function Shared:init()
+            self.act = nn.Tanh()
+            self.scale = rille.ones(1, { requires_grad = true })
+        end
+        function Shared:forward(x)
+            return self.act(self.act(x) * self.scale)
+        end
+        local net = Shared()
+        local probe = flow.probe(net)
+        for _ = 1, 2 do
+            net(rille.ones(1, 3)):sum():backward()
+            local names = {}
+            for i, row in ipairs(probe:record()) do
+                names[i] = row.name
+            end
+            assert.same({ "act", "act #2", "Shared" }, names)
+        end
+        assert.is_not_nil(probe:latest()[3].weight_gradient_log10_norm)
+    end)
+
+    it("ends with detach, and with <close>", function()
+        local net, x = small_net()
+        local probe = flow.probe(net)
+        net(x):sum():backward()
+        probe:record()
+        probe:detach()
+        net(x):sum():backward()
+        assert.equal(3, #probe:rows())
+        assert.equal("record: the probe has seen no forward pass of its net", message_of(probe.record, probe))
+        local kept
+        do
+            local closed <close> = flow.probe(net)
+            kept = closed
+        end
+        net(x)
+        assert.equal("probe: no forward pass yet", tostring(kept))
+    end)
+
+    it("writes CSV that reads back to the last bit", function()
+        local net, x = small_net()
+        local probe = flow.probe(net)
+        for _ = 1, 2 do
+            net:zero_grad()
+            net(x):sum():backward()
+            probe:record()
+        end
+        local path = os.tmpname()
+        assert.equal(path, probe:csv(path))
+        local lines = {}
+        for line in io.lines(path) do
+            lines[#lines + 1] = line
+        end
+        assert.equal(7, #lines)
+        assert.equal(table.concat(flow.columns, ","), lines[1])
+        for i, row in ipairs(probe:rows()) do
+            local j = 0
+            for cell in (lines[i + 1] .. ","):gmatch("([^,]*),") do
+                j = j + 1
+                local value = row[flow.columns[j]]
+                if type(value) == "number" then
+                    assert.equal(value, tonumber(cell))
+                else
+                    assert.equal(value or "", cell)
+                end
+            end
+            assert.equal(#flow.columns, j)
+        end
+        os.remove(path)
+        assert.matches("^cannot write '/nonexistent/x.csv' %(No such file or directory%)",
+            message_of(probe.csv, probe, "/nonexistent/x.csv"))
+    end)
+
+    it("says what does not fit", function()
+        assert.equal("bad argument #1 to 'probe' (module expected, got number)", message_of(flow.probe, 3))
+        local net = small_net()
+        assert.equal("bad argument #2 to 'probe' (unknown option 'saturaton'; did you mean 'saturation'?)",
+            message_of(flow.probe, net, { saturaton = 1 }))
+        local probe = flow.probe(net)
+        assert.equal("no 'recrod' in a probe; did you mean 'record'?", message_of(function() probe:recrod() end))
+        assert.equal("bad argument #1 to 'diagnose' (probe expected, got Sequential)", message_of(flow.diagnose, net))
+        assert.equal("bad argument #1 to 'diagnose' (the probe has seen no forward pass of its net)",
+            message_of(flow.diagnose, probe))
+        assert.equal("no 'diagnos' in rille.flow; did you mean 'diagnose'?", message_of(function() return flow.diagnos end))
+    end)
+end)
+
+describe("flow's figures", function()
+    it("draw the recorded norms, over steps and over layers", function()
+        local net, x = small_net()
+        local probe = flow.probe(net)
+        for step = 0, 2 do
+            net:zero_grad()
+            local loss = (net(x) * 10.0 ^ step):sum()
+            loss:backward()
+            probe:record(step)
+        end
+        local passes = probe:passes()
+        assert.equal(3, #passes)
+        assert.equal(2, passes[3][1].step)
+        local weighted, activations = flow.split(passes[1])
+        assert.same({ "[1]", "[3]" }, { weighted[1].name, weighted[2].name })
+        assert.same({ "[2]" }, { activations[1].name })
+        local figure = flow.norms_over_steps({ { "one", probe }, { "two", probe } }, { title = "norms", layers = 1 })
+        assert.equal("norms", figure.title)
+        assert.equal(2, #figure.panels)
+        assert.equal(1, #figure.panels[1].series)
+        local series = figure.panels[1].series[1]
+        assert.same({ 0, 1, 2 }, series.x)
+        for step = 0, 2 do
+            close(10 ^ (weighted[1].weight_gradient_log10_norm + step), series.y[step + 1], 1e-9)
+        end
+        assert.is_true(figure.panels[1].yrange[1] <= series.y[1] and figure.panels[1].yrange[2] >= series.y[3])
+        figure = flow.norms_by_layer({ { "start", { { "a", passes[1] }, { "b", passes[2] } } } }, { level = 0.2 })
+        series = figure.panels[1].series[2]
+        assert.same({ 1, 2 }, series.x)
+        close(10 ^ (weighted[1].weight_gradient_log10_norm - weighted[2].weight_gradient_log10_norm), series.y[1], 1e-9)
+        close(1, series.y[2])
+        assert.equal("bad argument #2 to 'norms_by_layer' (unknown option 'levle'; did you mean 'level'?)",
+            message_of(flow.norms_by_layer, {}, { levle = 1 }))
+    end)
+end)
+
+describe("flow.diagnose", function()
+    local function deep(activation, depth, fill)
+        rille.manual_seed(4)
+        local layers = {}
+        for i = 1, depth do
+            layers[2 * i - 1] = nn.Linear(16, 16)
+            layers[2 * i] = nn[activation]()
+        end
+        table.insert(layers, nn.Linear(16, 4))
+        local net = nn.Sequential(layers)
+        for name, parameter in net:named_parameters() do
+            if name:find("weight$") then
+                fill(parameter)
+            else
+                nn.init.zeros(parameter)
+            end
+        end
+        return net
+    end
+
+    local function diagnose(net, options)
+        local probe = flow.probe(net)
+        local labels = rille.tensor({ 1, 2, 3, 4, 1, 2, 3, 4 }, { dtype = "int64" })
+        rille.cross_entropy(net(rille.randn(8, 16)), labels):backward()
+        return flow.diagnose(probe, options)
+    end
+
+    local function verdicts(result)
+        local list = {}
+        for i, layer in ipairs(result.layers) do
+            list[i] = layer.verdict
+        end
+        return list
+    end
+
+    it("calls a relu net with He's start healthy", function()
+        local result = diagnose(deep("ReLU", 5, function(w)
+            nn.init.kaiming_normal(w, { nonlinearity = "relu" })
+        end))
+        assert.is_true(result.healthy)
+        assert.is_nil(result.first)
+        assert.matches("^step 0: every layer is healthy\n", tostring(result))
+        for _, layer in ipairs(result.layers) do
+            assert.is_nil(layer.remedy)
+        end
+    end)
+
+    it("finds vanishing, from where the loss sees it first", function()
+        local result = diagnose(deep("Sigmoid", 5, nn.init.xavier_uniform))
+        assert.is_false(result.healthy)
+        assert.equal("vanishing", result.layers[1].verdict)
+        assert.equal("healthy", result.layers[6].verdict)
+        local last
+        for _, layer in ipairs(result.layers) do
+            last = layer.verdict == "vanishing" and layer.name or last
+        end
+        assert.equal(last, result.first.name)
+        assert.equal("Sigmoid", result.layers[1].activation)
+        assert.is_true(result.layers[1].log10_ratio < result.layers[2].log10_ratio)
+        assert.is_true(result.layers[1].log10_ratio < -2)
+    end)
+
+    it("finds exploding", function()
+        local result = diagnose(deep("Identity", 5, function(w)
+            nn.init.normal(w, 0, 1.5)
+        end), { exploding_norm = 100 })
+        assert.equal("exploding", result.layers[1].verdict)
+        assert.equal("exploding", result.first.verdict)
+        assert.matches("gradient clipping", result.layers[1].remedy)
+    end)
+
+    it("finds saturation", function()
+        local result = diagnose(deep("Tanh", 2, function(w)
+            nn.init.normal(w, 0, 10)
+        end), { exploding = math.huge, exploding_norm = math.huge, vanishing = 0 })
+        assert.same({ "saturated", "saturated", "healthy" }, verdicts(result))
+        assert.equal("[1]", result.first.name)
+        assert.is_true(result.layers[1].saturated > 0.5)
+        assert.matches("%d+ %% saturated", result.layers[1].text)
+    end)
+
+    it("does not call a relu saturated, but finds its dead units", function()
+        local net = deep("ReLU", 2, function(w)
+            nn.init.kaiming_normal(w, { nonlinearity = "relu" })
+        end)
+        assert.is_true(diagnose(net).healthy)
+        nn.init.constant(net[3].bias, -100)
+        net:zero_grad()
+        local result = diagnose(net)
+        assert.equal(1, result.layers[2].dead)
+        assert.equal("vanishing", result.layers[2].verdict)
+        assert.matches("its weight gets no gradient at all", result.layers[2].text)
+        nn.init.constant(net[3].bias, -1.5)
+        net:zero_grad()
+        result = diagnose(net, { vanishing = 0, dead = 0.2 })
+        assert.equal("dead", result.layers[2].verdict)
+        assert.matches("LeakyReLU", result.layers[2].remedy)
+    end)
+
+    it("finds what is not finite, and when it began", function()
+        local net = deep("Tanh", 2, nn.init.xavier_uniform)
+        local probe = flow.probe(net)
+        net(rille.randn(8, 16)):sum():backward()
+        probe:record(0)
+        nn.init.constant(net[3].weight, 0 / 0)
+        for step = 1, 2 do
+            net:zero_grad()
+            net(rille.randn(8, 16)):sum():backward()
+            probe:record(step)
+        end
+        local result = flow.diagnose(probe)
+        assert.equal(2, result.step)
+        assert.same({ step = 1, name = "[3]", verdict = "non-finite" }, result.first)
+        assert.equal("outputs", result.layers[2].nonfinite)
+        assert.equal("gradient", result.layers[1].nonfinite)
+        assert.matches("first broken at step 1: layer 3, non%-finite", tostring(result))
+    end)
+
+    it("takes thresholds, and refuses others", function()
+        local net = deep("Tanh", 3, nn.init.xavier_uniform)
+        assert.is_true(diagnose(net).healthy)
+        net:zero_grad()
+        local result = diagnose(net, { vanishing = 1e3, exploding = 1e6 })
+        assert.equal(1e3, result.thresholds.vanishing)
+        assert.same({ "vanishing", "vanishing", "vanishing", "healthy" }, verdicts(result))
+        assert.equal("bad argument #2 to 'diagnose' (unknown option 'vanishin'; did you mean 'vanishing'?)",
+            message_of(diagnose, net, { vanishin = 1 }))
+    end)
+end)

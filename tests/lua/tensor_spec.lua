@@ -1,0 +1,446 @@
+local rille = require "rille"
+
+local function close(expected, actual, tolerance)
+    assert(math.abs(expected - actual) <= (tolerance or 1e-6), ("%.17g expected, got %.17g"):format(expected, actual))
+end
+
+describe("rille.tensor", function()
+    it("takes its shape from nested tables", function()
+        assert.same({ 2, 3 }, rille.tensor({ { 1, 2, 3 }, { 4, 5, 6 } }):shape())
+        assert.same({ 3 }, rille.tensor({ 1, 2, 3 }):shape())
+        assert.same({ 1, 1, 1, 1, 1, 1, 1, 2 }, rille.tensor({ { { { { { { { 1, 2 } } } } } } } }):shape())
+        assert.same({}, rille.tensor(5):shape())
+        assert.same({ 0 }, rille.tensor({}):shape())
+        assert.same({ 2, 0 }, rille.tensor({ {}, {} }):shape())
+    end)
+
+    it("is float32 unless told otherwise, bool for booleans", function()
+        assert.equal("float32", rille.tensor({ 1, 2 }):dtype())
+        assert.equal("float32", rille.tensor({}):dtype())
+        assert.equal("bool", rille.tensor({ true, false }):dtype())
+        assert.equal("bool", rille.tensor(true):dtype())
+        for _, dtype in ipairs { "float32", "float64", "int64", "uint8", "bool" } do
+            assert.equal(dtype, rille.tensor({ 1, 0 }, { dtype = dtype }):dtype())
+        end
+    end)
+
+    it("gives the numbers back", function()
+        local rows = { { 1.5, -2.25 }, { 0.5, 1024 } }
+        assert.same(rows, rille.tensor(rows):totable())
+        assert.same({ true, false }, rille.tensor({ true, false }):totable())
+        assert.same({ 1.0, 0.0 }, rille.tensor({ true, false }, { dtype = "float64" }):totable())
+        assert.equal(0.1, rille.tensor(0.1, { dtype = "float64" }):item())
+        local inf = rille.tensor { math.huge, -math.huge, 0 / 0 }
+        assert.equal(math.huge, inf[1])
+        assert.equal(-math.huge, inf[2])
+        assert.is_true(inf[3] ~= inf[3])
+    end)
+
+    it("keeps integers of 64 bits exact", function()
+        local numbers = { math.maxinteger, math.mininteger, 2 ^ 53 | 0, (1 << 53) + 1 }
+        assert.same(numbers, rille.tensor(numbers, { dtype = "int64" }):totable())
+        assert.equal("integer", math.type(rille.tensor(7, { dtype = "int64" }):item()))
+        assert.equal(math.maxinteger, rille.full(2, math.maxinteger, { dtype = "int64" })[2])
+        local t = rille.zeros(1, { dtype = "int64" })
+        t[1] = math.maxinteger
+        assert.equal(math.maxinteger, t[1])
+        assert.equal(math.maxinteger, (t + 0)[1])
+        t[1] = 3.0
+        assert.equal(3, t[1])
+    end)
+
+    it("takes tables that were filled in any order", function()
+        local t = {}
+        for i = 5, 1, -1 do
+            t[i] = i
+        end
+        assert.same({ 1, 2, 3, 4, 5 }, rille.tensor(t):totable())
+    end)
+end)
+
+describe("constructors", function()
+    it("take sizes as numbers or as one table, options last", function()
+        assert.same({ 2, 3 }, rille.zeros(2, 3):shape())
+        assert.same({ 2, 3 }, rille.zeros({ 2, 3 }):shape())
+        assert.same({}, rille.zeros({}):shape())
+        assert.same({ 2.0, 3 }, rille.ones(2.0, 3, { dtype = "int64" }):shape())
+        local t = rille.ones({ 2 }, { dtype = "float64", requires_grad = true })
+        assert.equal("float64", t:dtype())
+        assert.is_true(t:requires_grad())
+        assert.is_false(rille.ones({ 2 }, {}):requires_grad())
+    end)
+
+    it("fill", function()
+        assert.same({ { 0, 0 }, { 0, 0 } }, rille.zeros(2, 2):totable())
+        assert.same({ 1, 1 }, rille.ones(2):totable())
+        assert.same({ { 7, 7 } }, rille.full({ 1, 2 }, 7):totable())
+        assert.same({ 7, 7 }, rille.full(2, 7):totable())
+        assert.same({ { 1, 0 }, { 0, 1 } }, rille.eye(2):totable())
+    end)
+
+    it("count as Lua's for does, both ends included", function()
+        assert.same({ 1, 2, 3, 4, 5 }, rille.arange(1, 5):totable())
+        assert.same({ 5, 3, 1 }, rille.arange(5, 1, -2, { dtype = "int64" }):totable())
+        assert.same({}, rille.arange(5, 1):totable())
+        local ranges = { { 0, 1, 0.1 }, { 0, 0.3, 0.1 }, { 1, 2, 0.3 }, { -1, 1, 0.25 }, { 3, 3, 1 }, { 1, -1, -0.1 } }
+        for _, range in ipairs(ranges) do
+            local expected = {}
+            for x = range[1], range[2], range[3] do
+                expected[#expected + 1] = x
+            end
+            local t = rille.arange(range[1], range[2], range[3], { dtype = "float64" })
+            assert.equal(#expected, #t)
+            for i, x in ipairs(expected) do
+                close(x, t[i], 1e-12)
+            end
+        end
+        assert.same({ 0, 0.25, 0.5, 0.75, 1 }, rille.linspace(0, 1, 5):totable())
+    end)
+
+    it("draw the same numbers from the same seed", function()
+        rille.manual_seed(42)
+        local a, b = rille.rand(4), rille.randn(3)
+        rille.manual_seed(42)
+        assert.same(a:totable(), rille.rand(4):totable())
+        assert.same(b:totable(), rille.randn(3):totable())
+        assert.are_not.same(a:totable(), rille.rand(4):totable())
+    end)
+
+    it("permute 1 ... n", function()
+        local numbers = rille.randperm(50):totable()
+        table.sort(numbers)
+        for i = 1, 50 do
+            assert.equal(i, numbers[i])
+        end
+    end)
+end)
+
+describe("indexing", function()
+    local t = rille.tensor { { 1, 2, 3 }, { 4, 5, 6 }, { 7, 8, 9 } }
+
+    it("selects from 1, and from the end with negative numbers", function()
+        assert.same({ 1, 2, 3 }, t[1]:totable())
+        assert.same({ 7, 8, 9 }, t[-1]:totable())
+        assert.equal(6, t[2][3])
+        assert.equal(6, t[2.0][-1])
+        assert.equal(8, t[{ 3, 2 }])
+        assert.equal(8, t[{ -1, -2 }])
+    end)
+
+    it("takes ranges, ends included, and {} for all", function()
+        assert.same({ 2, 3 }, t[{ 1, { 2, 3 } }]:totable())
+        assert.same({ { 5, 6 }, { 8, 9 } }, t[{ { 2, 3 }, { -2, -1 } }]:totable())
+        assert.same({ 2, 5, 8 }, t[{ {}, 2 }]:totable())
+        assert.same({ { 4, 5, 6 } }, t[{ { 2 } }]:totable())
+        assert.same(t:totable(), t[{}]:totable())
+        assert.same(t:totable(), t[{ {}, {} }]:totable())
+    end)
+
+    it("reads strided views", function()
+        assert.equal(2, t:t()[{ 2, 1 }])
+        assert.same({ 3, 6, 9 }, t:t()[3]:totable())
+        assert.equal(6, t:t()[3][2])
+        assert.equal(5, rille.tensor(5)[{}])
+    end)
+
+    it("gives views", function()
+        local u = t:clone()
+        u[2]:fill_(0)
+        assert.same({ { 1, 2, 3 }, { 0, 0, 0 }, { 7, 8, 9 } }, u:totable())
+    end)
+
+    it("assigns numbers and tensors", function()
+        local u = rille.zeros(2, 3)
+        u[1] = 5
+        u[{ 2, { 2, 3 } }] = rille.tensor { 7, 8 }
+        u[{ 2, 1 }] = -1
+        assert.same({ { 5, 5, 5 }, { -1, 7, 8 } }, u:totable())
+        u[{ {}, 1 }] = rille.tensor({ 10, 20 }, { dtype = "int64" })
+        assert.same({ { 10, 5, 5 }, { 20, 7, 8 } }, u:totable())
+        u[{}] = 0
+        assert.same({ { 0, 0, 0 }, { 0, 0, 0 } }, u:totable())
+        u:t()[3] = 4
+        assert.same({ { 0, 0, 4 }, { 0, 0, 4 } }, u:totable())
+        local v = rille.zeros(3)
+        v[2], v[-1] = 1.5, true
+        assert.same({ 0, 1.5, 1 }, v:totable())
+    end)
+
+    it("has a length", function()
+        assert.equal(3, #t)
+        assert.equal(0, #rille.zeros(0, 4))
+    end)
+end)
+
+describe("shape", function()
+    local t = rille.arange(1, 6):reshape(2, 3)
+
+    it("is told", function()
+        assert.equal(2, t:dim())
+        assert.equal(6, t:numel())
+        assert.equal(3, t:size(2))
+        assert.equal(2, t:size(-2))
+        assert.is_true(t:is_contiguous())
+        assert.is_false(t:t():is_contiguous())
+    end)
+
+    it("changes without a copy", function()
+        assert.same({ { 1, 2 }, { 3, 4 }, { 5, 6 } }, t:view(3, 2):totable())
+        assert.same({ 6 }, t:reshape(-1):shape())
+        assert.same({ 3, 2 }, t:reshape({ 3, -1 }):shape())
+        assert.same({ { 1, 4 }, { 2, 5 }, { 3, 6 } }, t:t():totable())
+        assert.same(t:t():totable(), t:transpose(1, -1):totable())
+        assert.same({ 3, 1, 2 }, t:reshape(1, 2, 3):permute(3, 1, 2):shape())
+        assert.same({ 3, 1, 2 }, t:reshape(1, 2, 3):permute({ -1, 1, 2 }):shape())
+        assert.same({ { 2, 3 }, { 5, 6 } }, t:narrow(2, 2, 2):totable())
+        assert.same({ 3, 6 }, t:select(2, -1):totable())
+        assert.same({ 4, 2, 3 }, t:expand(4, -1, -1):shape())
+        assert.same({ 0, 3 }, t:narrow(1, 1, 0):shape())
+    end)
+
+    it("is kept by copies", function()
+        local u = t:t()
+        assert.same({ 1, 4, 2, 5, 3, 6 }, u:reshape(6):totable())
+        assert.is_true(u:contiguous():is_contiguous())
+        assert.same(u:totable(), u:contiguous():totable())
+        assert.same(u:totable(), u:clone():totable())
+        assert.equal("int64", t:to("int64"):dtype())
+        assert.same({ 1, -1, 0 }, rille.tensor({ 1.9, -1.9, 0 / 0 }):to("int64"):totable())
+    end)
+
+    it("takes rows by their indices", function()
+        assert.same({ { 4, 5, 6 }, { 1, 2, 3 } }, t:index_select(1, { 2, 1 }):totable())
+        assert.same({ { 3, 3 }, { 6, 6 } }, t:index_select(2, rille.tensor { 3, 3 }):totable())
+        assert.same({ { 1 }, { 4 } }, t:index_select(-1, rille.tensor({ 1 }, { dtype = "int64" })):totable())
+    end)
+
+    it("copy_ broadcasts and converts", function()
+        local u = rille.zeros(2, 3, { dtype = "int64" })
+        assert.equal(u, u:copy_(rille.tensor { 1.5, 2.5, -3.5 }))
+        assert.same({ { 1, 2, -3 }, { 1, 2, -3 } }, u:totable())
+        assert.same({ 4, 4 }, rille.zeros(2):fill_(4):totable())
+    end)
+end)
+
+describe("arithmetic", function()
+    local a, b = rille.tensor { 1, 2, 4 }, rille.tensor { 2, 2, -2 }
+
+    it("has operators, functions and methods", function()
+        assert.same({ 3, 4, 2 }, (a + b):totable())
+        assert.same({ -1, 0, 6 }, a:sub(b):totable())
+        assert.same({ 2, 4, -8 }, rille.mul(a, b):totable())
+        assert.same({ 0.5, 1, -2 }, (a / b):totable())
+        assert.same({ 1, 4, 16 }, (a ^ 2):totable())
+        assert.same({ 2, 4, 16 }, (2 ^ a):totable())
+        assert.same({ -1, -2, -4 }, (-a):totable())
+        assert.same({ 9, 8, 6 }, (10 - a):totable())
+        assert.same({ 2, 2, 2 }, b:abs():totable())
+        assert.same({ 1, 2 }, rille.tensor({ 1, 4 }):sqrt():totable())
+        close(math.exp(1), rille.exp(a)[1])
+        close(math.log(4), a:log()[3])
+    end)
+
+    it("leaves a floating tensor its dtype beside a number", function()
+        assert.equal("float32", (a + 1):dtype())
+        assert.equal("float32", (1.5 * a):dtype())
+        assert.equal("float64", (a:to("float64") * 2):dtype())
+        local i = a:to("int64")
+        assert.equal("int64", (i + 1):dtype())
+        assert.equal("float32", (i + 1.0):dtype())
+        assert.equal("int64", (i:to("uint8") + 1):dtype())
+        assert.equal("float32", (i / 2):dtype())
+    end)
+
+    it("broadcasts", function()
+        assert.same({ { 11, 12 }, { 21, 22 } }, (rille.tensor { { 10 }, { 20 } } + rille.tensor { 1, 2 }):totable())
+    end)
+
+    it("compares element by element", function()
+        assert.same({ true, false, false }, a:lt(b):totable())
+        assert.same({ false, true, false }, rille.eq(a, b):totable())
+        assert.same({ true, true, false }, a:le(2):totable())
+        assert.same({ false, false, true }, rille.gt(a, 2):totable())
+        assert.same({ true, false, true }, rille.ne(2, a):totable())
+        assert.same({ false, true, true }, a:ge(b):totable())
+    end)
+
+    it("has Lua's own ==, which asks whether two are one", function()
+        assert.is_true(a == a)
+        assert.is_false(a == rille.tensor { 1, 2, 4 })
+    end)
+end)
+
+describe("reductions", function()
+    local t = rille.tensor { { 1, 2, 3 }, { 4, 5, 9 } }
+
+    it("sum and mean over all, one or several dimensions", function()
+        assert.equal(24, t:sum():item())
+        assert.same({ 5, 7, 12 }, t:sum(1):totable())
+        assert.same({ 6, 18 }, rille.sum(t, -1):totable())
+        assert.same({ { 6 }, { 18 } }, t:sum(2, true):totable())
+        assert.same({ { 6 }, { 18 } }, t:sum(2, { keepdim = true }):totable())
+        assert.same({ { 24 } }, t:sum({ keepdim = true }):totable())
+        assert.equal(24, t:sum({ 1, 2 }):item())
+        assert.equal(4, t:mean():item())
+        assert.same({ 2, 6 }, t:mean(2):totable())
+    end)
+
+    it("find the largest", function()
+        assert.same({ 4, 5, 9 }, t:max(1):totable())
+        assert.same({ { 3 }, { 9 } }, t:max(2, true):totable())
+        assert.equal(9, t:max():item())
+        assert.same({ 3, 3 }, t:argmax(2):totable())
+        assert.same({ 2, 2, 2 }, rille.argmax(t, 1):totable())
+        assert.equal(6, t:argmax():item())
+    end)
+
+    it("softmax along a dimension, the last one by default", function()
+        local x = rille.tensor { { 0, 0 }, { 0, math.log(3) } }
+        assert.same({ 0.5, 0.5 }, x:softmax()[1]:totable())
+        close(0.75, rille.softmax(x, 2)[2][2])
+        close(0.75, x:softmax(1)[{ 2, 2 }])
+        close(math.log(0.25), x:log_softmax()[{ 2, 1 }])
+    end)
+
+    it("multiply matrices", function()
+        local m = rille.tensor { { 1, 2 }, { 3, 4 } }
+        assert.same({ { 7, 10 }, { 15, 22 } }, m:matmul(m):totable())
+        assert.same({ 5, 11 }, rille.matmul(m, rille.tensor { 1, 2 }):totable())
+        assert.same({ 5, 11 }, rille.linear(rille.tensor { 1, 2 }, m):totable())
+        assert.same({ 6, 12 }, rille.linear(rille.tensor { 1, 2 }, m, rille.ones(2)):totable())
+    end)
+
+    it("take labels from 1 as integers, whole floats or a table", function()
+        local logits = rille.tensor { { 0, 0 }, { 0, math.log(3) } }
+        local expected = -(math.log(0.5) + math.log(0.75)) / 2
+        close(expected, rille.cross_entropy(logits, { 1, 2 }):item())
+        close(expected, rille.cross_entropy(logits, { 1.0, 2.0 }):item())
+        close(expected, rille.cross_entropy(logits, rille.tensor { 1, 2 }):item())
+        close(expected, logits:cross_entropy(rille.tensor({ 1, 2 }, { dtype = "int64" })):item())
+        close(expected, logits:cross_entropy(rille.tensor({ 1, 2 }, { dtype = "uint8" })):item())
+    end)
+end)
+
+describe("activations", function()
+    local x = rille.tensor { -2, -0.5, 0, 0.5, 2 }
+
+    it("are a function and a method each", function()
+        for _, entry in ipairs(rille.activations) do
+            local y = rille[entry.name](x)
+            assert.same({ 5 }, y:shape())
+            assert.same(y:totable(), x[entry.name](x):totable())
+            assert.same(y:totable(), rille.derivative(entry.name, x, 0):totable())
+            assert.same(y:totable(), rille.derivative(entry, x, 0):totable())
+        end
+        close(0.46211715726, x:tanh()[4])
+    end)
+
+    it("take parameters by position and by name", function()
+        close(-0.02, x:leaky_relu()[1])
+        close(-0.4, x:leaky_relu(0.2)[1])
+        close(-0.4, rille.leaky_relu(x, { negative_slope = 0.2 })[1])
+        close(0.2, rille.derivative("leaky_relu", x, 1, { negative_slope = 0.2 })[1])
+        close(0.2, rille.derivative("leaky_relu", x, { negative_slope = 0.2 })[1])
+    end)
+
+    it("write into a tensor that is there", function()
+        for _, entry in ipairs(rille.activations) do
+            local y = rille.zeros(5)
+            assert.equal(y, rille[entry.name](x, { out = y }))
+            assert.same(rille[entry.name](x):totable(), y:totable())
+            local z = x:clone()
+            assert.same(y:totable(), z[entry.name](z, { out = z }):totable())
+        end
+        local long = rille.arange(1, 6)
+        local expected = long:narrow(1, 1, 5):tanh():totable()
+        assert.same(expected, rille.tanh(long:narrow(1, 1, 5), { out = long:narrow(1, 2, 5) }):totable())
+        local columns = rille.tensor { { -1, 1 }, { 2, -2 } }
+        assert.same({ { 0, 2 }, { 1, 0 } }, rille.relu(columns:t(), { out = rille.zeros(2, 2) }):totable())
+    end)
+
+    it("are listed in order with what is known of them", function()
+        local registry = rille.activations
+        assert.is_true(#registry >= 5)
+        assert.equal(registry.tanh, registry[5])
+        assert.equal("identity", registry[1].name)
+        assert.same({ -1, 1 }, registry.tanh.range)
+        assert.equal(-1, registry.tanh.low)
+        assert.equal("Cinf", registry.tanh.smoothness)
+        assert.equal("C0", registry.relu.smoothness)
+        assert.same({ 0 }, registry.relu.kinks)
+        assert.is_true(registry.relu.monotonic)
+        assert.is_true(registry.tanh.zero_centred)
+        assert.is_false(registry.sigmoid.zero_centred)
+        assert.same({ name = "negative_slope", initial = 0.01, low = -math.huge, high = math.huge },
+            registry.leaky_relu.parameters[1])
+        local count = 0
+        for i, entry in ipairs(registry) do
+            count = count + 1
+            assert.equal(entry, registry[i])
+            assert.equal(entry, registry[entry.name])
+            for _, field in ipairs { "name", "formula", "source" } do
+                assert.is_true(#entry[field] > 0)
+            end
+        end
+        assert.equal(#registry, count)
+        assert.matches("^leaky_relu%(x, negative_slope = 0.01%) = ", tostring(registry.leaky_relu))
+        assert.matches("tanh%(x%) = ", tostring(registry))
+    end)
+end)
+
+describe("print", function()
+    it("shows small tensors whole and large ones by their edges", function()
+        assert.equal("[[1., 2.],\n [3., 4.]]  float32 [2, 2]", tostring(rille.tensor { { 1, 2 }, { 3, 4 } }))
+        assert.equal("7  int64 []", tostring(rille.tensor(7, { dtype = "int64" })))
+        assert.is_true(#tostring(rille.zeros(1000, 1000)) < 1000)
+        local long = tostring(rille.rand(30, 30))
+        assert.is_true(#long > 5000)
+        assert.matches("float32 %[30, 30%]$", long)
+    end)
+
+    it("names a tensor's type", function()
+        assert.equal("tensor", getmetatable(rille.ones(1)).__name)
+        assert.is_true(rille.is_tensor(rille.ones(1)))
+        assert.is_false(rille.is_tensor({}))
+        assert.is_false(rille.is_tensor(io.stdout))
+        assert.is_false(rille.is_tensor())
+    end)
+end)
+
+describe("the module", function()
+    it("is one in a Lua state, however often it is loaded", function()
+        local loaded = package.loaded.rille
+        package.loaded.rille = nil
+        local again = require "rille"
+        package.loaded.rille = loaded
+        assert.equal(rille, again)
+    end)
+
+    it("tells about itself", function()
+        local info = rille.info()
+        assert.equal(rille.version, info.version)
+        assert.matches("^%d+%.%d+%.%d+$", rille.version)
+        assert.equal("string", type(info.isa))
+        assert.equal(rille.threads(), info.threads)
+        local before = rille.threads()
+        assert.equal(1, rille.threads(1))
+        assert.equal(1, rille.threads())
+        rille.threads(before)
+    end)
+
+    it("measures", function()
+        local s = rille.measure(rille.tensor { 3, -4, 0, 0 / 0, math.huge, 1e-45 })
+        assert.equal(6, s.count)
+        assert.equal(1, s.zeros)
+        assert.equal(1, s.nans)
+        assert.equal(1, s.infinities)
+        assert.equal(1, s.subnormals)
+        assert.equal(-4, s.min)
+        assert.equal(3, s.max)
+        close(math.log(5, 10), s.log10_norm)
+        assert.equal(0.5, rille.measure_saturated(rille.tensor { 0, 100 }, "sigmoid", 1e-3))
+        assert.equal(0.5, rille.measure_saturated(rille.tensor { -1, 1 }, rille.activations.relu, 1e-3))
+        assert.equal(0, rille.measure_saturated(rille.tensor { -1, 1 }, "leaky_relu", 1e-3, { negative_slope = 0.5 }))
+        assert.equal(0.5, rille.measure_dead(rille.tensor { { 0, 1 }, { 0, 0 } }))
+    end)
+end)
