@@ -34,7 +34,7 @@ SOVERSION := $(firstword $(subst ., ,$(VERSION)))
 NPROC     := $(shell nproc 2>/dev/null || echo 2)
 
 GENERATOR   := engine/activations/generate_header.c
-KERNELS     := $(wildcard engine/*/kernels.c)
+KERNELS     := $(wildcard engine/*/*kernels.c)
 ENGINE      := $(filter-out $(KERNELS) $(GENERATOR),$(wildcard engine/*/*.c))
 BINDINGS    := $(wildcard bindings/*.c)
 LUA_MODULES := $(patsubst bindings/rille/%,%,$(wildcard bindings/rille/*.lua bindings/rille/*/*.lua))
@@ -43,7 +43,7 @@ REFERENCE   := $(wildcard tests/reference/*.c)
 SPECS       := $(wildcard tests/lua/*_spec.lua)
 BENCHES     := $(wildcard tests/bench/*.c)
 
-# The instruction sets that each kernels.c is compiled for, best first; engine/base/isa.h says the same.
+# The instruction sets that each *kernels.c is compiled for, best first; engine/base/isa.h says the same.
 MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
 ISAS    := $(if $(filter x86_64%,$(MACHINE)),v4 v3 v2 generic,$(if $(filter aarch64%,$(MACHINE)),aarch64,generic))
 ISA_FLAGS_v4 := -march=x86-64-v4 -mprefer-vector-width=512

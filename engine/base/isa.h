@@ -1,4 +1,4 @@
-/* Kernels are compiled once per instruction set (every file named kernels.c, with -DRL_ISA=v4 ...) and picked at start-up.
+/* Kernels are compiled once per instruction set (every file named *kernels.c, with -DRL_ISA=v4 ...) and picked at start-up.
  *
  * In a kernels.h:   typedef struct rl_sum_kernels { ... } rl_sum_kernels;   RL_ISA_DECLARE(rl_sum_kernels)
  * In its kernels.c: const rl_sum_kernels RL_ISA_NAME(rl_sum_kernels) = { ... };

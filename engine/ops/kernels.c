@@ -116,52 +116,11 @@ enum { LANES = 16 };
 DEFINE_SUMS(float)
 DEFINE_SUMS(double)
 
-/* ---- Softmax: everything in float64, rounded once ---- */
-
-#define DEFINE_SOFTMAX(T)                                                                                                      \
-    static double maximum_##T(size_t n, const T *x) /* NaN wins */                                                             \
-    {                                                                                                                          \
-        T most = x[0];                                                                                                         \
-        for (size_t i = 1; i < n; i++)                                                                                         \
-            most = x[i] > most || x[i] != x[i] ? x[i] : most;                                                                  \
-        return (double)most;                                                                                                   \
-    }                                                                                                                          \
-    static double exp_sum_##T(size_t n, const T *x, double most)                                                               \
-    {                                                                                                                          \
-        double total = 0;                                                                                                      \
-        for (size_t i = 0; i < n; i++)                                                                                         \
-            total += exp((double)x[i] - most);                                                                                 \
-        return total;                                                                                                          \
-    }                                                                                                                          \
-    static void softmax_##T(size_t rows, size_t n, const void *in, void *out)                                                  \
-    {                                                                                                                          \
-        for (size_t row = 0; row < rows; row++) {                                                                              \
-            const T *x = (const T *)in + row * n;                                                                              \
-            T *y = (T *)out + row * n;                                                                                         \
-            double most = maximum_##T(n, x), total = exp_sum_##T(n, x, most);                                                  \
-            for (size_t i = 0; i < n; i++)                                                                                     \
-                y[i] = (T)(exp((double)x[i] - most) / total);                                                                  \
-        }                                                                                                                      \
-    }                                                                                                                          \
-    static void log_softmax_##T(size_t rows, size_t n, const void *in, void *out)                                              \
-    {                                                                                                                          \
-        for (size_t row = 0; row < rows; row++) {                                                                              \
-            const T *x = (const T *)in + row * n;                                                                              \
-            T *y = (T *)out + row * n;                                                                                         \
-            double most = maximum_##T(n, x), log_total = log(exp_sum_##T(n, x, most));                                         \
-            for (size_t i = 0; i < n; i++)                                                                                     \
-                y[i] = (T)((double)x[i] - most - log_total);                                                                   \
-        }                                                                                                                      \
-    }
-
-DEFINE_SOFTMAX(float)
-DEFINE_SOFTMAX(double)
-
 const rl_op_kernels RL_ISA_NAME(rl_op_kernels) = {
 #define ALL(name, ...) .name = {name##_float, name##_double, name##_int64_t},
 #define FLOATING(name) .name = {name##_float, name##_double},
     RL_BINARY_LIST(ALL) RL_BINARY_FLOATING_LIST(FLOATING) RL_COMPARISON_LIST(ALL) RL_UNARY_LIST(ALL)
-        RL_UNARY_FLOATING_LIST(FLOATING) FLOATING(sum) FLOATING(add_rows) FLOATING(softmax) FLOATING(log_softmax)
+        RL_UNARY_FLOATING_LIST(FLOATING) FLOATING(sum) FLOATING(add_rows)
 #undef ALL
 #undef FLOATING
 };

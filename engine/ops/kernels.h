@@ -1,4 +1,4 @@
-/* Inner loops of elementwise operations, reductions and softmax, compiled once per instruction set. */
+/* Inner loops of elementwise operations and sums, compiled once per instruction set. */
 #ifndef RL_OPS_KERNELS_H
 #define RL_OPS_KERNELS_H
 
@@ -26,9 +26,6 @@ typedef struct rl_op_kernels {
     double (*sum[2])(size_t n, const void *x);
     /* total[j] += x[i * stride + j] for i < rows, j < columns; stride in elements */
     void (*add_rows[2])(size_t rows, size_t columns, size_t stride, const void *x, double *total);
-    /* rows of n dense elements, in place allowed */
-    void (*softmax[2])(size_t rows, size_t n, const void *x, void *y);
-    void (*log_softmax[2])(size_t rows, size_t n, const void *x, void *y);
 } rl_op_kernels;
 
 RL_ISA_DECLARE(rl_op_kernels)

@@ -1,0 +1,178 @@
+/* With m = max x, at position k, and e_i = exp(x_i - m), so that e_k = 1:
+ *
+ *     rest = sum of e_i over i != k,   total = 1 + rest
+ *     softmax_i = e_i / total,   log_softmax_i = (x_i - m) - log1p(rest)
+ *
+ * Both terms of the latter have one sign, and rest is not lost beside the 1, so the logarithm of a probability near 1 keeps its
+ * relative accuracy, and so does 1 - softmax_k = rest / total. Everything is done in double and rounded once. */
+#include "activations/softmax_kernels.h"
+
+#include "math/exp.h"
+
+#include <math.h>
+
+enum { LANES = 16 }; /* sums are added in fixed lanes, so that every instruction set adds in the same order */
+
+/* e^x for x <= 0; relative error < 2^-41. */
+RL_INLINE double decay_float(double x)
+{
+    const rl_exp_parts_24 e = rl_exp_apart_24(x);
+    return rl_madd(e.power, e.p, e.power);
+}
+
+/* e^x for x <= 0; error < 0.6 ULP, subnormals included. */
+RL_INLINE double decay_double(double x)
+{
+    const rl_exp_parts_53 e = rl_exp_apart_53(x);
+    return rl_dd_round(rl_dd_add_double(1, e.p), e.n);
+}
+
+static double fold_lanes(double *lane)
+{
+    for (size_t width = LANES / 2; width > 0; width /= 2)
+        for (size_t k = 0; k < width; k++)
+            lane[k] += lane[k + width];
+    return lane[0];
+}
+
+typedef struct row_summary {
+    double most; /* NaN where an element is */
+    size_t at;   /* where the first of them is */
+    double rest;
+} row_summary;
+
+#define DEFINE_ROWS(T)                                                                                                         \
+    static T largest_##T(size_t n, const T *x)                                                                                 \
+    {                                                                                                                          \
+        T most = x[0];                                                                                                         \
+        int bad = 0;                                                                                                           \
+        _Pragma("omp simd reduction(max : most) reduction(| : bad)") for (size_t i = 0; i < n; i++)                            \
+        {                                                                                                                      \
+            most = x[i] > most ? x[i] : most;                                                                                  \
+            bad |= x[i] != x[i];                                                                                               \
+        }                                                                                                                      \
+        return bad ? (T)NAN : most;                                                                                            \
+    }                                                                                                                          \
+                                                                                                                               \
+    static double sum_of_decays_##T(size_t n, const T *x, double most)                                                         \
+    {                                                                                                                          \
+        double lane[LANES] = {0};                                                                                              \
+        size_t i = 0;                                                                                                          \
+        for (; i + LANES <= n; i += LANES)                                                                                     \
+            for (size_t k = 0; k < LANES; k++)                                                                                 \
+                lane[k] += decay_##T((double)x[i + k] - most);                                                                 \
+        for (size_t k = 0; i + k < n; k++)                                                                                     \
+            lane[k] += decay_##T((double)x[i + k] - most);                                                                     \
+        return fold_lanes(lane);                                                                                               \
+    }                                                                                                                          \
+                                                                                                                               \
+    static row_summary summarise_##T(size_t n, const T *x)                                                                     \
+    {                                                                                                                          \
+        const T most = largest_##T(n, x);                                                                                      \
+        row_summary row = {(double)most, 0, 0};                                                                                \
+        if (!(most < (T)INFINITY && most > -(T)INFINITY)) {                                                                    \
+            row.most = NAN;                                                                                                    \
+            row.rest = NAN;                                                                                                    \
+            return row;                                                                                                        \
+        }                                                                                                                      \
+        while (x[row.at] != most)                                                                                              \
+            row.at++;                                                                                                          \
+        row.rest = sum_of_decays_##T(row.at, x, row.most) + sum_of_decays_##T(n - row.at - 1, x + row.at + 1, row.most);       \
+        return row;                                                                                                            \
+    }                                                                                                                          \
+                                                                                                                               \
+    /* sum of a b; b NULL: of a */                                                                                             \
+    static double dot_##T(size_t n, const T *a, const T *b)                                                                    \
+    {                                                                                                                          \
+        double lane[LANES] = {0};                                                                                              \
+        size_t i = 0;                                                                                                          \
+        for (; i + LANES <= n; i += LANES)                                                                                     \
+            for (size_t k = 0; k < LANES; k++)                                                                                 \
+                lane[k] += (double)a[i + k] * (b == NULL ? 1 : (double)b[i + k]);                                              \
+        for (size_t k = 0; i + k < n; k++)                                                                                     \
+            lane[k] += (double)a[i + k] * (b == NULL ? 1 : (double)b[i + k]);                                                  \
+        return fold_lanes(lane);                                                                                               \
+    }                                                                                                                          \
+                                                                                                                               \
+    static void softmax_##T(size_t rows, size_t n, const void *in, void *out)                                                  \
+    {                                                                                                                          \
+        for (size_t i = 0; i < rows; i++) {                                                                                    \
+            const T *x = (const T *)in + i * n;                                                                                \
+            T *y = (T *)out + i * n;                                                                                           \
+            const row_summary row = summarise_##T(n, x);                                                                       \
+            for (size_t j = 0; j < n; j++)                                                                                     \
+                y[j] = (T)(decay_##T((double)x[j] - row.most) / (1 + row.rest));                                               \
+        }                                                                                                                      \
+    }                                                                                                                          \
+                                                                                                                               \
+    static void log_softmax_##T(size_t rows, size_t n, const void *in, void *out)                                              \
+    {                                                                                                                          \
+        for (size_t i = 0; i < rows; i++) {                                                                                    \
+            const T *x = (const T *)in + i * n;                                                                                \
+            T *y = (T *)out + i * n;                                                                                           \
+            const row_summary row = summarise_##T(n, x);                                                                       \
+            const double log_total = log1p(row.rest);                                                                          \
+            for (size_t j = 0; j < n; j++)                                                                                     \
+                y[j] = (T)(((double)x[j] - row.most) - log_total);                                                             \
+        }                                                                                                                      \
+    }                                                                                                                          \
+                                                                                                                               \
+    static void softmax_vjp_##T(size_t rows, size_t n, const void *output, const void *gradient, void *result)                 \
+    {                                                                                                                          \
+        for (size_t i = 0; i < rows; i++) {                                                                                    \
+            const T *y = (const T *)output + i * n, *g = (const T *)gradient + i * n;                                          \
+            T *dx = (T *)result + i * n;                                                                                       \
+            const double mean = dot_##T(n, g, y);                                                                              \
+            for (size_t j = 0; j < n; j++)                                                                                     \
+                dx[j] = (T)((double)y[j] * ((double)g[j] - mean));                                                             \
+        }                                                                                                                      \
+    }                                                                                                                          \
+                                                                                                                               \
+    static void log_softmax_vjp_##T(size_t rows, size_t n, const void *in, const void *gradient, void *result)                 \
+    {                                                                                                                          \
+        for (size_t i = 0; i < rows; i++) {                                                                                    \
+            const T *x = (const T *)in + i * n, *g = (const T *)gradient + i * n;                                              \
+            T *dx = (T *)result + i * n;                                                                                       \
+            const row_summary row = summarise_##T(n, x);                                                                       \
+            const double share = dot_##T(n, g, NULL) / (1 + row.rest);                                                         \
+            for (size_t j = 0; j < n; j++)                                                                                     \
+                dx[j] = (T)((double)g[j] - decay_##T((double)x[j] - row.most) * share);                                        \
+        }                                                                                                                      \
+    }                                                                                                                          \
+                                                                                                                               \
+    static void cross_entropy_##T(size_t rows, size_t n, const void *in, const int64_t *label, int64_t base, double *loss)     \
+    {                                                                                                                          \
+        for (size_t i = 0; i < rows; i++) {                                                                                    \
+            const T *x = (const T *)in + i * n;                                                                                \
+            const row_summary row = summarise_##T(n, x);                                                                       \
+            loss[i] = log1p(row.rest) - ((double)x[label[i] - base] - row.most);                                               \
+        }                                                                                                                      \
+    }                                                                                                                          \
+                                                                                                                               \
+    static void cross_entropy_vjp_##T(size_t rows, size_t n, const void *in, const int64_t *label, int64_t base, double scale, \
+                                      void *result)                                                                            \
+    {                                                                                                                          \
+        for (size_t i = 0; i < rows; i++) {                                                                                    \
+            const T *x = (const T *)in + i * n;                                                                                \
+            T *dx = (T *)result + i * n;                                                                                       \
+            const row_summary row = summarise_##T(n, x);                                                                       \
+            const size_t at = (size_t)(label[i] - base);                                                                       \
+            const double share = scale / (1 + row.rest), own = (double)x[at] - row.most;                                       \
+            for (size_t j = 0; j < n; j++)                                                                                     \
+                dx[j] = (T)(decay_##T((double)x[j] - row.most) * share);                                                       \
+            /* softmax - 1 = -(what the others have) / total */                                                                \
+            dx[at] = (T)(-share * (at == row.at ? row.rest : (1 + row.rest) - decay_##T(own)));                                \
+        }                                                                                                                      \
+    }
+
+DEFINE_ROWS(float)
+DEFINE_ROWS(double)
+
+const rl_softmax_kernels RL_ISA_NAME(rl_softmax_kernels) = {
+    .softmax = {softmax_float, softmax_double},
+    .log_softmax = {log_softmax_float, log_softmax_double},
+    .softmax_vjp = {softmax_vjp_float, softmax_vjp_double},
+    .log_softmax_vjp = {log_softmax_vjp_float, log_softmax_vjp_double},
+    .cross_entropy = {cross_entropy_float, cross_entropy_double},
+    .cross_entropy_vjp = {cross_entropy_vjp_float, cross_entropy_vjp_double},
+};
