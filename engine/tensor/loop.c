@@ -2,12 +2,11 @@
 
 #include "base/parallel.h"
 
-#include <string.h>
-
 rl_loop rl_loop_over(int rank, const int64_t *shape)
 {
     rl_loop loop = {.rank = rank};
-    memcpy(loop.shape, shape, (size_t)rank * sizeof shape[0]);
+    for (int d = 0; d < rank; d++)
+        loop.shape[d] = shape[d];
     return loop;
 }
 

@@ -127,9 +127,13 @@ size_t rille_print(const rille_tensor *t, char *buffer, size_t size)
         return (size_t)n;
     }
     printer p = {.t = t, .buffer = buffer, .size = size, .summarise = t->numel > SUMMARISE_ABOVE, .plain = true, .whole = true};
-    each_shown(&p, 0, t->offset, judge);
-    each_shown(&p, 0, t->offset, widen);
-    put_dimension(&p, 0, t->offset);
+    if (t->numel == 0) {
+        put(&p, "[]");
+    } else {
+        each_shown(&p, 0, t->offset, judge);
+        each_shown(&p, 0, t->offset, widen);
+        put_dimension(&p, 0, t->offset);
+    }
     put(&p, "  %s %s", rille_dtype_name(t->dtype), RL_SHAPE(t));
     return p.used;
 }

@@ -145,7 +145,8 @@ rille_tensor *rl_new(rille_context *cx, const char *operation, rille_dtype dtype
     t->dtype = dtype;
     t->rank = rank;
     t->numel = numel;
-    memcpy(t->shape, shape, (size_t)rank * sizeof shape[0]);
+    for (int d = 0; d < rank; d++)
+        t->shape[d] = shape[d];
     set_row_major(t);
     return t;
 }

@@ -59,7 +59,13 @@ describe("backward", function()
         (w * 2):sum():backward()
         local g = w.grad
         w:free()
+        collectgarbage() -- the graph held w too
+        local others = {} -- that take the place of what was freed
+        for i = 1, 20 do
+            others[i] = rille.full({ 3, 1 }, 7, { dtype = "float64" })
+        end
         assert.same({ 2, 2 }, g:totable())
+        assert.equal(20, #others)
     end)
 
     it("shares a gradient's elements with t.grad", function()

@@ -217,7 +217,7 @@ describe("finalisers", function()
 
     it("run in any order when the Lua state ends", function()
         local output, status = run [[
-            first = setmetatable({}, { __gc = function() print(pcall(function() return last + 1 end)) end })
+            first = setmetatable({}, { __gc = function() print(pcall(function() return last + 1 end)) last:free() end })
             local rille = require "rille"
             kept = rille.ones(10)
             second = setmetatable({}, { __gc = function() last = kept:clone() print(last:sum():item()) end })
