@@ -43,8 +43,9 @@ rille_context *rille_open(const rille_options *options)
         o.allocate = default_allocate;
         o.release = default_release;
     }
+    int threads = rl_parallel_default_threads(); /* which sees to forks too, whatever o.threads is */
     if (o.threads == 0)
-        o.threads = rl_parallel_default_threads();
+        o.threads = threads;
 
     rille_context *cx = o.allocate(o.user, rl_block_size(sizeof *cx));
     if (cx == NULL)

@@ -23,7 +23,7 @@ static inline size_t rl_chunks(size_t n, size_t grain)
  * rille_cancel cut it short: what was to be written is then incomplete. */
 rille_status rl_parallel_for(rille_context *cx, const char *operation, size_t n, size_t grain, rl_body *body, void *work);
 
-/* How many threads OpenMP itself would use. */
+/* How many threads OpenMP itself would use. Must be called before any parallel region: forks are watched from then on. */
 int rl_parallel_default_threads(void);
 
 /* Around calls of a library that would start threads of its own: makes it use this one only. */

@@ -161,7 +161,7 @@ static bool product_shape(rille_context *cx, const rille_tensor *a, const rille_
     rille_tensor batch_a = *a, batch_b = *b;
     batch_a.rank -= 2;
     batch_b.rank -= 2;
-    if (!rl_broadcast(cx, "matmul", &batch_a, &batch_b, rank, shape))
+    if (!rl_broadcast(cx, "matmul: batches", &batch_a, &batch_b, rank, shape))
         return false;
     shape[(*rank)++] = a->shape[a->rank - 2];
     shape[(*rank)++] = b->shape[b->rank - 1];

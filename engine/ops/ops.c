@@ -86,6 +86,15 @@ void rl_vjp_convert(rl_node *node, rille_tensor *g, rille_tensor **gradient)
     gradient[0] = g;
 }
 
+/* Whether elements of t share a place in memory, as expand makes them do. */
+static bool is_expanded(const rille_tensor *t)
+{
+    for (int d = 0; d < t->rank; d++)
+        if (t->shape[d] > 1 && t->stride[d] == 0)
+            return t->numel > 0;
+    return false;
+}
+
 rille_status rille_copy(rille_tensor *into, rille_tensor *from)
 {
     rille_context *cx = rl_enter("copy", RL_LIST(into, from));
@@ -100,6 +109,10 @@ rille_status rille_copy(rille_tensor *into, rille_tensor *from)
         return RILLE_ERROR_SHAPE;
     if (rank != into->rank || memcmp(shape, into->shape, (size_t)rank * sizeof shape[0]) != 0)
         return rl_fail(cx, RILLE_ERROR_SHAPE, "copy: shape %s does not fit into %s", RL_SHAPE(from), RL_SHAPE(into));
+    if (is_expanded(into))
+        return rl_fail(cx, RILLE_ERROR_ARGUMENT,
+                       "copy: elements of the target, expanded to shape %s, are one in memory; copy into a clone of it",
+                       RL_SHAPE(into));
     rille_tensor *source = from->storage == into->storage ? copied(from, from->dtype) : from; /* they may overlap */
     if (source == NULL)
         return RILLE_ERROR_MEMORY;

@@ -12,8 +12,10 @@ static bool infer_shape(rille_tensor *t, int rank, const int64_t *wanted, int64_
 {
     rille_context *cx = t->context;
     int inferred = -1;
-    int64_t known = 1;
-    for (int d = 0; d < rank && d < RILLE_MAX_RANK; d++) {
+    int64_t known = 1, numel;
+    if (rank < 0 || rank > RILLE_MAX_RANK)
+        return rl_check_shape(cx, "reshape", t->dtype, rank, wanted, &numel);
+    for (int d = 0; d < rank; d++) {
         shape[d] = wanted[d];
         if (wanted[d] != -1) {
             if (wanted[d] < 0 || __builtin_mul_overflow(known, wanted[d], &known))
@@ -28,21 +30,17 @@ static bool infer_shape(rille_tensor *t, int rank, const int64_t *wanted, int64_
         if (known < 0)
             break;
     }
-    if (rank >= 0 && rank <= RILLE_MAX_RANK && inferred >= 0 && known > 0 && t->numel % known == 0) {
+    if (inferred >= 0 && known > 0 && t->numel % known == 0) {
         shape[inferred] = t->numel / known;
         known = t->numel;
+        inferred = -1;
     }
-    if (rank < 0 || rank > RILLE_MAX_RANK || known != t->numel) {
+    if (inferred >= 0 || known != t->numel) {
         rl_fail(cx, RILLE_ERROR_SHAPE, "reshape: %lld elements of shape %s do not fit shape %s", (long long)t->numel,
-                RL_SHAPE(t),
-                rl_shape_text((char[RL_SHAPE_TEXT]){0},
-                              rank < 0                ? 0
-                              : rank > RILLE_MAX_RANK ? RILLE_MAX_RANK
-                                                      : rank,
-                              wanted));
+                RL_SHAPE(t), rl_shape_text((char[RL_SHAPE_TEXT]){0}, rank, wanted));
         return false;
     }
-    return true;
+    return rl_check_shape(cx, "reshape", t->dtype, rank, shape, &numel);
 }
 
 /* Strides with which `shape` views t's elements without a copy; false where there are none. Walks both shapes from the end,
@@ -180,9 +178,8 @@ rille_tensor *rille_narrow(rille_tensor *t, int dim, int64_t start, int64_t leng
         return NULL;
     int64_t size = t->shape[d];
     if (start < 0 || length < 0 || start > size || length > size - start) {
-        int base = cx->options.index_base;
         rl_fail(cx, RILLE_ERROR_INDEX, "narrow: %lld elements from %lld of dimension %d, shape %s", (long long)length,
-                (long long)start + base, d + base, RL_SHAPE(t));
+                rl_counted(cx, start), d + cx->options.index_base, RL_SHAPE(t));
         return NULL;
     }
     rille_tensor *out = rl_view(t);
@@ -229,9 +226,8 @@ rille_tensor *rille_select(rille_tensor *t, int dim, int64_t index)
     if (d < 0)
         return NULL;
     if (index < 0 || index >= t->shape[d]) {
-        int base = cx->options.index_base;
-        rl_fail(cx, RILLE_ERROR_INDEX, "select: index %lld of dimension %d, shape %s", (long long)index + base, d + base,
-                RL_SHAPE(t));
+        rl_fail(cx, RILLE_ERROR_INDEX, "select: index %lld of dimension %d, shape %s", rl_counted(cx, index),
+                d + cx->options.index_base, RL_SHAPE(t));
         return NULL;
     }
     rille_tensor *one = rille_narrow(t, d, index, 1);

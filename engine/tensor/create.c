@@ -56,6 +56,8 @@ static rille_tensor *progression(rille_context *cx, const char *operation, rille
     rille_tensor *t = rl_new(cx, operation, dtype, 1, &count);
     rille_tensor *wide = dtype == RILLE_FLOAT64 ? t : rl_new(cx, operation, RILLE_FLOAT64, 1, &count);
     if (t == NULL || wide == NULL) {
+        if (wide != t)
+            rille_free(wide);
         rille_free(t);
         return NULL;
     }

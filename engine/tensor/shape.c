@@ -37,16 +37,15 @@ bool rl_check_shape(rille_context *cx, const char *operation, rille_dtype dtype,
             return false;
         }
         empty = empty || shape[d] == 0;
-        overflow = __builtin_mul_overflow(n, shape[d], &n) || overflow;
+        overflow = __builtin_mul_overflow(n, shape[d] > 0 ? shape[d] : 1, &n) || overflow;
     }
-    if (empty)
-        n = 0;
-    else if (overflow || n > PTRDIFF_MAX / 2 / (int64_t)rille_dtype_size(dtype)) {
+    /* The others' product is bounded where one is 0 too, so that strides and parts of the shape do not overflow. */
+    if (overflow || n > PTRDIFF_MAX / 2 / (int64_t)rille_dtype_size(dtype)) {
         rl_fail(cx, RILLE_ERROR_SHAPE, "%s: shape %s has more elements than memory can hold", operation,
                 rl_shape_text((char[RL_SHAPE_TEXT]){0}, rank, shape));
         return false;
     }
-    *numel = n;
+    *numel = empty ? 0 : n;
     return true;
 }
 

@@ -88,6 +88,12 @@ bool rl_broadcast(rille_context *cx, const char *operation, const rille_tensor *
 /* dim (negative: from the end) as 0 ... rank - 1; -1, with a message, where t has no such dimension. */
 int rl_dimension(const rille_tensor *t, const char *operation, int dim);
 
+/* An index that is out of range, as messages count it: from index_base. */
+static inline long long rl_counted(const rille_context *cx, int64_t index)
+{
+    return index < INT64_MAX ? index + cx->options.index_base : index;
+}
+
 /* ---- The order of dtypes in promotion ---- */
 
 rille_dtype rl_promote(rille_dtype a, rille_dtype b);
