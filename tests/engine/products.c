@@ -1,0 +1,401 @@
+/* Matrix products, softmax and cross-entropy against scalar code in long double. */
+#include "engine/random_layouts.h"
+
+#include <stdio.h>
+
+/* ---- Products: of small whole numbers, which every order of adding gets exactly right ---- */
+
+typedef struct product { /* [batch..., n, k] [batch..., k, m], each side's batch broadcasting to the result's */
+    int a_rank, b_rank, rank;
+    int64_t a[8], b[8], shape[8];
+    int64_t n, k, m;
+} product;
+
+static product random_product(uint64_t *rng)
+{
+    product p = {.n = random_below(rng, 6), .k = random_below(rng, 6), .m = random_below(rng, 6)};
+    int64_t batch[3];
+    p.rank = (int)random_below(rng, 4);
+    for (int d = 0; d < p.rank; d++)
+        batch[d] = p.shape[d] = 1 + random_below(rng, 3);
+    int of_a = random_below(rng, 2) == 0 ? p.rank : (int)random_below(rng, p.rank + 1);
+    int of_b = of_a < p.rank || random_below(rng, 2) == 0 ? p.rank : (int)random_below(rng, p.rank + 1);
+    for (int d = 0; d < of_a; d++) /* a 1 on one side at most, so that the result is as big as was said */
+        p.a[p.a_rank++] = batch[p.rank - of_a + d];
+    for (int d = 0; d < of_b; d++)
+        p.b[p.b_rank++] = of_a == p.rank && random_below(rng, 3) == 0 ? 1 : batch[p.rank - of_b + d];
+    p.a[p.a_rank++] = p.n;
+    p.a[p.a_rank++] = p.b[p.b_rank++] = p.k;
+    p.b[p.b_rank++] = p.shape[p.rank + 1] = p.m;
+    p.shape[p.rank] = p.n;
+    p.rank += 2;
+    return p;
+}
+
+/* Where the matrix of t is whose batch broadcasts against the i-th of the result's. */
+static int64_t batch_place(const rille_tensor *t, const product *p, int64_t i)
+{
+    int64_t at = 0;
+    for (int d = p->rank - 3; d >= 0; d--) {
+        int own = d - (p->rank - rille_rank(t));
+        if (own >= 0 && rille_shape(t)[own] != 1)
+            at += i % p->shape[d] * rille_strides(t)[own];
+        i /= p->shape[d];
+    }
+    return at;
+}
+
+static long double scalar_product(rille_tensor *a, rille_tensor *b, const product *p, int64_t batch, int64_t row,
+                                  int64_t column)
+{
+    const int64_t *sa = rille_strides(a) + rille_rank(a) - 2, *sb = rille_strides(b) + rille_rank(b) - 2;
+    int64_t from_a = batch_place(a, p, batch), from_b = batch_place(b, p, batch);
+    long double total = 0;
+    for (int64_t k = 0; k < p->k; k++)
+        total += element_at(rille_dtype_of(a), rille_data(a), from_a + row * sa[0] + k * sa[1]) *
+                 element_at(rille_dtype_of(b), rille_data(b), from_b + k * sb[0] + column * sb[1]);
+    return total;
+}
+
+Test(matmul, against_scalars)
+{
+    rille_context *cx = open_with(2, 0);
+    for (uint64_t seed = 0; seed < 1500; seed++) {
+        uint64_t rng = seed;
+        product p = random_product(&rng);
+        rille_dtype of_a = every_dtype[3 + random_below(&rng, 2)], of_b = every_dtype[3 + random_below(&rng, 2)];
+        rille_scope_push(cx);
+        rille_tensor *a = random_layout(cx, &rng, of_a, WHOLE, p.a_rank, p.a);
+        rille_tensor *b = random_layout(cx, &rng, of_b, WHOLE, p.b_rank, p.b);
+        rille_tensor *c = rille_matmul(a, b);
+        cr_assert(has_shape(c, p.rank, p.shape), "seed %llu: %s", (unsigned long long)seed, rille_error(cx));
+        cr_expect_eq(rille_dtype_of(c), of_a > of_b ? of_a : of_b);
+        for (int64_t i = 0; i < rille_numel(c); i++) {
+            long double right = scalar_product(a, b, &p, i / (p.n * p.m), i / p.m % p.n, i % p.m);
+            if (value_of(c, i) != right) {
+                cr_expect_fail("seed %llu, element %lld: %Lg, not %Lg", (unsigned long long)seed, (long long)i, value_of(c, i),
+                               right);
+                break;
+            }
+        }
+        rille_scope_pop(cx);
+    }
+    rille_close(cx);
+}
+
+/* [n, k] [k, m] with a product past what one tile is, by formula: a[i, j] = (3 i + 5 j) mod 7 - 3. */
+static void check_tiles(rille_context *cx, int64_t n, int64_t k, int64_t m, bool turned)
+{
+    rille_scope_push(cx);
+    rille_tensor *a = rille_empty(cx, RILLE_FLOAT32, 2, turned ? (int64_t[]){k, n} : (int64_t[]){n, k});
+    rille_tensor *b = rille_empty(cx, RILLE_FLOAT32, 2, turned ? (int64_t[]){m, k} : (int64_t[]){k, m});
+    for (int64_t i = 0; i < n * k; i++)
+        ((float *)rille_data(a))[turned ? i % k * n + i / k : i] = (float)((3 * (i / k) + 5 * (i % k)) % 7 - 3);
+    for (int64_t i = 0; i < k * m; i++)
+        ((float *)rille_data(b))[turned ? i % m * k + i / m : i] = (float)((2 * (i / m) + 3 * (i % m)) % 5 - 2);
+    rille_tensor *c = turned ? rille_matmul(rille_transpose(a, 0, 1), rille_transpose(b, 0, 1)) : rille_matmul(a, b);
+    cr_assert(has_shape(c, SHAPE(n, m)), "%s", rille_error(cx));
+    int64_t wrong = 0;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < m; j++) { /* 35 = the period in k */
+            int64_t total = 0, period = 0;
+            for (int64_t l = 0; l < 35; l++)
+                period += ((3 * i + 5 * l) % 7 - 3) * ((2 * l + 3 * j) % 5 - 2);
+            for (int64_t l = k / 35 * 35; l < k; l++)
+                total += ((3 * i + 5 * l) % 7 - 3) * ((2 * l + 3 * j) % 5 - 2);
+            wrong += ((float *)rille_data(c))[i * m + j] != (float)(total + k / 35 * period);
+        }
+    cr_expect_eq(wrong, 0, "[%lld, %lld] [%lld, %lld]: %lld wrong", (long long)n, (long long)k, (long long)k, (long long)m,
+                 (long long)wrong);
+    rille_scope_pop(cx);
+}
+
+Test(matmul, around_the_edges_of_tiles)
+{
+    rille_context *cx = open_with(2, 0);
+    int64_t sizes[] = {1, 255, 256, 257, 513};
+    for (int i = 0; i < 5; i++)
+        for (int j = 0; j < 5; j++) {
+            check_tiles(cx, sizes[i], 71, sizes[j], false);
+            check_tiles(cx, sizes[i], 71, sizes[j], true);
+        }
+    check_tiles(cx, 3, 100000, 5, false);
+    check_tiles(cx, 257, 513, 256, false);
+    rille_close(cx);
+}
+
+Test(matmul, vectors_and_special_values)
+{
+    rille_context *cx = open_with(2, 0);
+    rille_tensor *m = rille_from(cx, RILLE_FLOAT64, SHAPE(2, 3), (double[]){1, 2, 3, 4, 5, 6});
+    rille_tensor *two = rille_from(cx, RILLE_FLOAT64, SHAPE(2), (double[]){1, -1});
+    rille_tensor *three = rille_from(cx, RILLE_FLOAT64, SHAPE(3), (double[]){1, 0, 2});
+    EXPECT_VALUES(rille_matmul(m, three), 7, 16);
+    EXPECT_VALUES(rille_matmul(two, m), -3, -3, -3);
+    rille_tensor *dot = rille_matmul(three, three);
+    cr_expect(rille_rank(dot) == 0 && rille_item(dot) == 5);
+    cr_expect(has_shape(rille_matmul(rille_expand(m, SHAPE(4, 2, 3)), three), SHAPE(4, 2)));
+    EXPECT_VALUES(rille_matmul(rille_zeros(cx, RILLE_FLOAT32, SHAPE(2, 0)), rille_zeros(cx, RILLE_FLOAT32, SHAPE(0, 2))), 0, 0,
+                  0, 0);
+    cr_expect(has_shape(rille_matmul(rille_zeros(cx, RILLE_FLOAT32, SHAPE(0, 5)), rille_zeros(cx, RILLE_FLOAT32, SHAPE(5, 2))),
+                        SHAPE(0, 2)));
+    rille_tensor *special = rille_from(cx, RILLE_FLOAT64, SHAPE(3), (double[]){NAN, 0, 0});
+    EXPECT_VALUES(rille_matmul(m, special), NAN, NAN);
+    ((double *)rille_data(special))[0] = INFINITY;
+    EXPECT_VALUES(rille_matmul(rille_narrow(m, 0, 0, 1), special), INFINITY);
+    rille_tensor *zero = rille_zeros(cx, RILLE_FLOAT64, SHAPE(3));
+    cr_expect(isnan(rille_item(rille_matmul(zero, special))), "0 Inf is NaN");
+    rille_tensor *tiny = rille_full(cx, RILLE_FLOAT32, SHAPE(1, 1), 1e-40),
+                 *one = rille_full(cx, RILLE_FLOAT32, SHAPE(1, 1), 1);
+    EXPECT_VALUES(rille_matmul(tiny, one), (double)1e-40f); /* subnormals are kept */
+    EXPECT_NO_ERROR(cx);
+    rille_close(cx);
+}
+
+Test(matmul, messages)
+{
+    rille_context *cx = open_with(2, 0);
+    rille_tensor *a = rille_zeros(cx, RILLE_FLOAT32, SHAPE(2, 3)), *scalar = rille_scalar(cx, RILLE_FLOAT32, 1);
+    rille_tensor *whole = rille_zeros(cx, RILLE_INT64, SHAPE(3, 2));
+    EXPECT_FAILS(cx, rille_matmul(a, a), RILLE_ERROR_SHAPE, "matmul: shapes [2, 3] and [2, 3]: 3 columns against 2 rows");
+    EXPECT_FAILS(cx, rille_matmul(a, rille_zeros(cx, RILLE_FLOAT32, SHAPE(2))), RILLE_ERROR_SHAPE,
+                 "matmul: shapes [2, 3] and [2]: 3 columns against 2 rows");
+    EXPECT_FAILS(cx, rille_matmul(a, scalar), RILLE_ERROR_SHAPE, "matmul: shapes [2, 3] and []; rank 1 or more expected");
+    EXPECT_FAILS(cx, rille_matmul(a, whole), RILLE_ERROR_DTYPE,
+                 "matmul: dtypes are float32 and int64; float32 or float64 expected");
+    EXPECT_FAILS(
+        cx, rille_matmul(rille_zeros(cx, RILLE_FLOAT32, SHAPE(2, 1, 3)), rille_zeros(cx, RILLE_FLOAT32, SHAPE(3, 3, 1))),
+        RILLE_ERROR_SHAPE, "matmul: batches: shapes [2] and [3] do not broadcast (2 against 3, dimension 1 from the end)");
+    EXPECT_FAILS(cx, rille_matmul(a, NULL), RILLE_ERROR_NULL, "matmul: input 2 is NULL");
+    rille_close(cx);
+}
+
+Test(linear, against_scalars)
+{
+    rille_context *cx = open_with(2, 0);
+    for (uint64_t seed = 0; seed < 600; seed++) {
+        uint64_t rng = seed;
+        int64_t shape[8], in = random_below(&rng, 6), units = random_below(&rng, 6);
+        int rank = 1 + random_shape(&rng, 2, shape);
+        shape[rank - 1] = in;
+        rille_dtype dtype = every_dtype[3 + random_below(&rng, 2)];
+        rille_scope_push(cx);
+        rille_tensor *x = random_layout(cx, &rng, dtype, WHOLE, rank, shape);
+        rille_tensor *w = random_layout(cx, &rng, dtype, WHOLE, SHAPE(units, in));
+        rille_tensor *b = random_below(&rng, 2) == 0 ? NULL : random_layout(cx, &rng, dtype, WHOLE, SHAPE(units));
+        rille_tensor *y = rille_linear(x, w, b);
+        shape[rank - 1] = units;
+        cr_assert(has_shape(y, rank, shape), "seed %llu: %s", (unsigned long long)seed, rille_error(cx));
+        for (int64_t i = 0; i < rille_numel(y); i++) {
+            long double right = b == NULL ? 0 : value_of(b, i % units);
+            for (int64_t k = 0; k < in; k++)
+                right += value_of(x, i / units * in + k) * value_of(w, i % units * in + k);
+            cr_assert(value_of(y, i) == right, "seed %llu: %Lg, not %Lg", (unsigned long long)seed, value_of(y, i), right);
+        }
+        rille_scope_pop(cx);
+    }
+    rille_close(cx);
+}
+
+Test(linear, messages)
+{
+    rille_context *cx = open_with(2, 0);
+    rille_tensor *x = rille_zeros(cx, RILLE_FLOAT32, SHAPE(4, 3)), *w = rille_zeros(cx, RILLE_FLOAT32, SHAPE(2, 3));
+    EXPECT_FAILS(cx, rille_linear(x, rille_transpose(w, 0, 1), NULL), RILLE_ERROR_SHAPE,
+                 "linear: input is [4, 3], weight is [3, 2]; [..., in] and [out, in] expected");
+    EXPECT_FAILS(cx, rille_linear(rille_scalar(cx, RILLE_FLOAT32, 1), w, NULL), RILLE_ERROR_SHAPE,
+                 "linear: input is [], weight is [2, 3]; [..., in] and [out, in] expected");
+    EXPECT_FAILS(cx, rille_linear(x, w, rille_zeros(cx, RILLE_FLOAT32, SHAPE(3))), RILLE_ERROR_SHAPE,
+                 "linear: bias is [3]; [2] expected");
+    EXPECT_FAILS(cx, rille_linear(x, w, rille_zeros(cx, RILLE_FLOAT32, SHAPE(2, 1))), RILLE_ERROR_SHAPE,
+                 "linear: bias is [2, 1]; [2] expected");
+    EXPECT_FAILS(cx, rille_linear(x, w, rille_zeros(cx, RILLE_FLOAT64, SHAPE(2))), RILLE_ERROR_DTYPE,
+                 "linear: input is float32, weight float32, bias float64; one floating dtype expected");
+    EXPECT_FAILS(cx, rille_linear(rille_to(x, RILLE_FLOAT64), w, NULL), RILLE_ERROR_DTYPE,
+                 "linear: input is float64, weight float32, bias none; one floating dtype expected");
+    EXPECT_FAILS(cx, rille_linear(x, NULL, NULL), RILLE_ERROR_NULL, "linear: input 2 is NULL");
+    rille_close(cx);
+}
+
+/* ---- softmax and log_softmax ---- */
+
+/* The i-th element along dim of the row that t's element `at` lies in. */
+static long double along(rille_tensor *t, int dim, int64_t at, int64_t i)
+{
+    int64_t inner = 1;
+    for (int d = dim + 1; d < rille_rank(t); d++)
+        inner *= rille_shape(t)[d];
+    int64_t outer = at / inner / rille_shape(t)[dim];
+    return value_of(t, (outer * rille_shape(t)[dim] + i) * inner + at % inner);
+}
+
+/* log softmax of t's element `at`. */
+static long double scalar_log_softmax(rille_tensor *t, int dim, int64_t at)
+{
+    long double most = -INFINITY, total = 0;
+    for (int64_t i = 0; i < rille_shape(t)[dim]; i++) {
+        long double x = along(t, dim, at, i);
+        most = x > most || x != x ? x : most;
+    }
+    for (int64_t i = 0; i < rille_shape(t)[dim]; i++)
+        total += expl(along(t, dim, at, i) - most);
+    return value_of(t, at) - most - logl(total);
+}
+
+/* Everything is done in float64, where what is subtracted (up to `scale`) rounds, and float32 results are rounded once more. */
+static bool is_close(rille_dtype dtype, long double got, long double right, long double scale)
+{
+    if (right != right)
+        return got != got;
+    if (dtype == RILLE_FLOAT32)
+        return fabsl(got - right) <= fabsl(right) * 0.51L * FLT_EPSILON + scale * DBL_EPSILON + 1e-45L;
+    return fabsl(got - right) <= (fabsl(right) + scale) * 8 * DBL_EPSILON + 5e-324L;
+}
+
+Test(softmax, against_scalars)
+{
+    rille_context *cx = open_with(2, 0);
+    for (uint64_t seed = 0; seed < 500; seed++) {
+        uint64_t rng = seed;
+        int64_t shape[8];
+        int rank = random_shape(&rng, 3, shape);
+        if (rank == 0)
+            continue;
+        int dim = (int)random_below(&rng, rank);
+        rille_dtype dtype = every_dtype[random_below(&rng, 5)], expected = dtype == RILLE_FLOAT64 ? dtype : RILLE_FLOAT32;
+        rille_scope_push(cx);
+        rille_tensor *x = random_layout(cx, &rng, dtype, FINITE, rank, shape);
+        rille_tensor *y = rille_softmax(x, dim), *z = rille_log_softmax(x, dim - rank);
+        cr_assert(has_shape(y, rank, shape) && has_shape(z, rank, shape), "seed %llu", (unsigned long long)seed);
+        cr_expect(rille_dtype_of(y) == expected && rille_dtype_of(z) == expected && rille_is_contiguous(y));
+        for (int64_t i = 0; i < rille_numel(x) && i < 5000; i++) {
+            long double right = scalar_log_softmax(x, dim, i);
+            cr_assert(is_close(expected, value_of(z, i), right, 8), "log_softmax %Lg, not %Lg", value_of(z, i), right);
+            cr_assert(is_close(expected, value_of(y, i), expl(right), expl(right)), "softmax %Lg, not %Lg", value_of(y, i),
+                      expl(right));
+        }
+        rille_scope_pop(cx);
+    }
+    rille_close(cx);
+}
+
+#define ROW(cx, dtype, ...)                                                                                                    \
+    rille_to(rille_from(cx, RILLE_FLOAT64, 1, (int64_t[]){sizeof((double[]){__VA_ARGS__}) / 8}, (double[]){__VA_ARGS__}), dtype)
+
+Test(softmax, special_values)
+{
+    rille_context *cx = open_with(2, 0);
+    const double inf = (double)INFINITY, nan = (double)NAN;
+    for (int k = 3; k < 5; k++) {
+        rille_dtype dtype = every_dtype[k];
+        EXPECT_VALUES(rille_softmax(ROW(cx, dtype, 1e4, 1e4, -1e4, -1e4), 0), 0.5, 0.5, 0, 0);
+        EXPECT_VALUES(rille_softmax(ROW(cx, dtype, 1e30, 1e30, 0, -1e30), 0), 0.5, 0.5, 0, 0);
+        EXPECT_VALUES(rille_log_softmax(ROW(cx, dtype, 1e4, 0, -1e4), 0), 0, -1e4, -2e4);
+        rille_tensor *huge = rille_log_softmax(ROW(cx, dtype, 1e30, 0, -1e30), 0);
+        cr_expect(value_of(huge, 0) == 0 && is_close(dtype, value_of(huge, 1), -value_of(ROW(cx, dtype, 1e30), 0), 0));
+        EXPECT_VALUES(rille_softmax(ROW(cx, dtype, -inf, 0, -inf), 0), 0, 1, 0);
+        EXPECT_VALUES(rille_log_softmax(ROW(cx, dtype, -inf, 0), 0), -inf, 0);
+        EXPECT_VALUES(rille_softmax(ROW(cx, dtype, -inf, -inf), 0), nan, nan);
+        EXPECT_VALUES(rille_log_softmax(ROW(cx, dtype, -inf, -inf), 0), nan, nan);
+        EXPECT_VALUES(rille_softmax(ROW(cx, dtype, inf, 0), 0), nan, nan);
+        EXPECT_VALUES(rille_softmax(ROW(cx, dtype, nan, 0), 0), nan, nan);
+        EXPECT_VALUES(rille_softmax(ROW(cx, dtype, 5), 0), 1);
+        EXPECT_VALUES(rille_log_softmax(ROW(cx, dtype, 5), 0), 0);
+    }
+    rille_tensor *rows = rille_from(cx, RILLE_FLOAT32, SHAPE(2, 2), (float[]){NAN, 0, 1, 1});
+    EXPECT_VALUES(rille_softmax(rows, 1), NAN, NAN, 0.5, 0.5); /* the other row is none the worse */
+    rille_tensor *tail = rille_softmax(ROW(cx, RILLE_FLOAT32, 0, -100), 0);
+    cr_expect(is_same(value_of(tail, 1), (float)exp(-100)), "a subnormal probability is kept");
+    cr_expect(has_shape(rille_softmax(rille_zeros(cx, RILLE_FLOAT32, SHAPE(0, 3)), 0), SHAPE(0, 3)));
+    cr_expect(has_shape(rille_softmax(rille_zeros(cx, RILLE_FLOAT32, SHAPE(3, 0)), 1), SHAPE(3, 0)));
+    EXPECT_NO_ERROR(cx);
+    EXPECT_FAILS(cx, rille_softmax(rille_scalar(cx, RILLE_FLOAT32, 1), 0), RILLE_ERROR_INDEX,
+                 "softmax: a tensor of rank 0 has no dimensions");
+    EXPECT_FAILS(cx, rille_log_softmax(rows, 2), RILLE_ERROR_INDEX,
+                 "log_softmax: dimension 2 of shape [2, 2]; dimensions are 0 ... 1, or -1 ... -2 from the end");
+    rille_close(cx);
+}
+
+/* ---- cross_entropy ---- */
+
+Test(cross_entropy, against_scalars)
+{
+    for (int base = 0; base < 2; base++) {
+        rille_context *cx = open_with(2, base);
+        for (uint64_t seed = 0; seed < 200; seed++) {
+            uint64_t rng = seed;
+            int64_t n = 1 + random_below(&rng, 6), classes = 1 + random_below(&rng, 5);
+            rille_dtype dtype = every_dtype[3 + random_below(&rng, 2)];
+            rille_scope_push(cx);
+            rille_tensor *x = random_layout(cx, &rng, dtype, FINITE, SHAPE(n, classes));
+            rille_tensor *labels = rille_empty(cx, RILLE_INT64, SHAPE(n, 2)), *column = rille_select(labels, 1, 1);
+            long double total = 0;
+            for (int64_t i = 0; i < n; i++) {
+                int64_t label = random_below(&rng, classes);
+                ((int64_t *)rille_data(labels))[2 * i + 1] = label + base;
+                ((int64_t *)rille_data(labels))[2 * i] = -99;
+                total -= scalar_log_softmax(x, 1, i * classes + label);
+            }
+            rille_tensor *loss = rille_cross_entropy(x, column);
+            cr_assert(has_shape(loss, 0, NULL) && rille_dtype_of(loss) == dtype, "%s", rille_error(cx));
+            cr_expect(fabsl(value_of(loss, 0) - total / n) <= 8 * (dtype == RILLE_FLOAT32 ? FLT_EPSILON : 8 * DBL_EPSILON));
+            cr_expect_eq(rille_item(rille_cross_entropy(x, rille_to(column, RILLE_UINT8))), rille_item(loss));
+            rille_scope_pop(cx);
+        }
+        rille_close(cx);
+    }
+}
+
+Test(cross_entropy, special_values)
+{
+    rille_context *cx = open_with(2, 1);
+    const double inf = (double)INFINITY;
+    rille_tensor *first = rille_full(cx, RILLE_INT64, SHAPE(1), 1), *second = rille_full(cx, RILLE_INT64, SHAPE(1), 2);
+    rille_tensor *huge = rille_from(cx, RILLE_FLOAT64, SHAPE(1, 2), (double[]){1e4, -1e4});
+    EXPECT_VALUES(rille_cross_entropy(huge, first), 0);
+    EXPECT_VALUES(rille_cross_entropy(huge, second), 2e4);
+    EXPECT_VALUES(rille_cross_entropy(rille_from(cx, RILLE_FLOAT64, SHAPE(1, 2), (double[]){0, -inf}), second), inf);
+    EXPECT_VALUES(rille_cross_entropy(rille_full(cx, RILLE_FLOAT32, SHAPE(1, 2), -inf), first), (double)NAN);
+    rille_tensor *none =
+        rille_cross_entropy(rille_zeros(cx, RILLE_FLOAT32, SHAPE(0, 3)), rille_zeros(cx, RILLE_INT64, SHAPE(0)));
+    EXPECT_VALUES(none, (double)NAN); /* the mean of nothing */
+    EXPECT_NO_ERROR(cx);
+    rille_close(cx);
+}
+
+static rille_tensor *labels_of(rille_context *cx, int64_t first, int64_t second)
+{
+    return rille_from(cx, RILLE_INT64, SHAPE(2), (int64_t[]){first, second});
+}
+
+Test(cross_entropy, messages)
+{
+    rille_context *cx = open_with(2, 0);
+    rille_tensor *x = rille_zeros(cx, RILLE_FLOAT32, SHAPE(2, 3));
+    EXPECT_FAILS(cx, rille_cross_entropy(x, labels_of(cx, 0, 3)), RILLE_ERROR_INDEX,
+                 "cross_entropy: label 3 at position 1; labels start at 0 and end at 2");
+    EXPECT_FAILS(cx, rille_cross_entropy(x, labels_of(cx, -1, 3)), RILLE_ERROR_INDEX,
+                 "cross_entropy: label -1 at position 0; labels start at 0 and end at 2");
+    EXPECT_FAILS(cx, rille_cross_entropy(x, labels_of(cx, 0, INT64_MAX)), RILLE_ERROR_INDEX,
+                 "cross_entropy: label 9223372036854775807 at position 1; labels start at 0 and end at 2");
+    EXPECT_FAILS(cx, rille_cross_entropy(x, rille_zeros(cx, RILLE_FLOAT32, SHAPE(2))), RILLE_ERROR_DTYPE,
+                 "cross_entropy: logits are float32, labels are float32; floating and int64 expected");
+    EXPECT_FAILS(cx, rille_cross_entropy(x, rille_zeros(cx, RILLE_BOOL, SHAPE(2))), RILLE_ERROR_DTYPE,
+                 "cross_entropy: logits are float32, labels are bool; floating and int64 expected");
+    EXPECT_FAILS(cx, rille_cross_entropy(rille_to(x, RILLE_INT64), labels_of(cx, 0, 0)), RILLE_ERROR_DTYPE,
+                 "cross_entropy: logits are int64, labels are int64; floating and int64 expected");
+    EXPECT_FAILS(cx, rille_cross_entropy(x, rille_zeros(cx, RILLE_INT64, SHAPE(3))), RILLE_ERROR_SHAPE,
+                 "cross_entropy: logits are [2, 3], labels are [3]; [n, classes] and [n] expected");
+    EXPECT_FAILS(cx, rille_cross_entropy(rille_zeros(cx, RILLE_FLOAT32, SHAPE(3)), labels_of(cx, 0, 0)), RILLE_ERROR_SHAPE,
+                 "cross_entropy: logits are [3], labels are [2]; [n, classes] and [n] expected");
+    rille_close(cx);
+    cx = open_with(2, 1);
+    x = rille_zeros(cx, RILLE_FLOAT32, SHAPE(2, 3));
+    EXPECT_FAILS(cx, rille_cross_entropy(x, labels_of(cx, 0, 1)), RILLE_ERROR_INDEX,
+                 "cross_entropy: label 0 at position 1; labels start at 1 and end at 3");
+    EXPECT_FAILS(cx, rille_cross_entropy(x, labels_of(cx, 3, 4)), RILLE_ERROR_INDEX,
+                 "cross_entropy: label 4 at position 2; labels start at 1 and end at 3");
+    EXPECT_FAILS(cx, rille_cross_entropy(x, labels_of(cx, 1, INT64_MIN)), RILLE_ERROR_INDEX,
+                 "cross_entropy: label -9223372036854775808 at position 2; labels start at 1 and end at 3");
+    rille_close(cx);
+}

@@ -1,0 +1,468 @@
+/* Threads: the same bits for any number of them, in every operation and its gradient; cancelling; forking. */
+#include "base/parallel.h"
+#include "engine/support.h"
+#include "ops/ops.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- Every operation, big enough to be cut into many chunks ---- */
+
+typedef rille_tensor *const *inputs;
+#define FUNCTION(name, expression)                                                                                             \
+    static rille_tensor *name(rille_context *cx, inputs x)                                                                     \
+    {                                                                                                                          \
+        (void)cx;                                                                                                              \
+        return expression;                                                                                                     \
+    }
+
+static rille_tensor *index_of(rille_context *cx, int64_t count, int64_t size) /* 0 ... size - 1, again and again */
+{
+    rille_tensor *t = rille_empty(cx, RILLE_INT64, 1, &count);
+    for (int64_t i = 0; t != NULL && i < count; i++)
+        ((int64_t *)rille_data(t))[i] = i * 7 % size;
+    return t;
+}
+
+FUNCTION(f_convert, rille_to(x[0], RILLE_FLOAT64))
+FUNCTION(f_clone, rille_clone(rille_transpose(x[0], 0, 1)))
+FUNCTION(f_reshape, rille_reshape(rille_transpose(x[0], 0, 1), SHAPE(-1)))
+FUNCTION(f_permute, rille_permute(x[0], (int[]){1, 0}))
+FUNCTION(f_narrow, rille_narrow(x[0], 1, 3, 600))
+FUNCTION(f_pad, rl_pad(x[0], SHAPE(400, 701), 0, 7))
+FUNCTION(f_expand, rille_expand(x[0], SHAPE(300, 701)))
+FUNCTION(f_index_select, rille_index_select(x[0], 0, index_of(cx, 900, 400)))
+FUNCTION(f_add, rille_add(x[0], x[1]))
+FUNCTION(f_sub, rille_sub(x[0], x[1]))
+FUNCTION(f_mul, rille_mul(x[0], rille_transpose(x[1], 0, 1)))
+FUNCTION(f_div, rille_div(x[0], x[1]))
+FUNCTION(f_pow, rille_pow(rille_abs(x[0]), x[1]))
+FUNCTION(f_neg, rille_neg(x[0]))
+FUNCTION(f_exp, rille_exp(x[0]))
+FUNCTION(f_log, rille_log(rille_abs(x[0])))
+FUNCTION(f_sqrt, rille_sqrt(rille_abs(x[0])))
+FUNCTION(f_abs, rille_abs(x[0]))
+FUNCTION(f_sum, rille_sum(x[0], NULL, 0, false))
+FUNCTION(f_sum_rows, rille_sum(x[0], (int[]){1}, 1, false))
+FUNCTION(f_sum_columns, rille_sum(x[0], (int[]){0}, 1, true))
+FUNCTION(f_mean, rille_mean(rille_transpose(x[0], 0, 1), NULL, 0, false))
+FUNCTION(f_max, rille_max(x[0], 0, false))
+FUNCTION(f_matmul, rille_matmul(x[0], x[1]))
+FUNCTION(f_matmul_transposed, rille_matmul(rille_transpose(x[0], 0, 1), x[1]))
+FUNCTION(f_linear, rille_linear(x[0], x[1], x[2]))
+FUNCTION(f_tanh, rille_tanh(x[0]))
+FUNCTION(f_product, rl_activation_product(x[0], x[1], RILLE_SIGMOID, 1, NULL))
+FUNCTION(f_softmax, rille_softmax(x[0], 1))
+FUNCTION(f_softmax_down, rille_softmax(x[0], 0))
+FUNCTION(f_log_softmax, rille_log_softmax(x[0], -1))
+FUNCTION(f_cross_entropy, rille_cross_entropy(x[0], index_of(cx, 401, 700)))
+
+/* index_add is what index_select's gradient does, so its own turn is in the gradient of that gradient. */
+static rille_tensor *f_index_add(rille_context *cx, inputs x)
+{
+    rille_tensor *source = rille_zeros(cx, rille_dtype_of(x[0]), SHAPE(400, 701)), *gradient = NULL;
+    rille_set_requires_grad(source, true);
+    rille_tensor *picked = rille_index_select(source, 0, index_of(cx, 900, 400));
+    rille_grad(&picked, 1, &source, 1, &x[0], true, &gradient);
+    return gradient;
+}
+
+typedef struct sample {
+    const char *name;
+    enum rl_op_id op;
+    rille_tensor *(*f)(rille_context *cx, inputs x);
+    int count;
+    int64_t shape[3][3]; /* rank, sizes */
+} sample;
+
+#define BIG                                                                                                                    \
+    {                                                                                                                          \
+        2, 401, 700                                                                                                            \
+    }
+static const sample samples[] = {
+    {"convert", RL_OP_convert, f_convert, 1, {BIG}},
+    {"clone of a transpose", RL_OP_clone, f_clone, 1, {BIG}},
+    {"reshape of a transpose", RL_OP_reshape, f_reshape, 1, {BIG}},
+    {"permute", RL_OP_permute, f_permute, 1, {BIG}},
+    {"narrow", RL_OP_narrow, f_narrow, 1, {BIG}},
+    {"pad", RL_OP_pad, f_pad, 1, {{2, 301, 701}}},
+    {"expand", RL_OP_expand, f_expand, 1, {{2, 1, 701}}},
+    {"index_select", RL_OP_index_select, f_index_select, 1, {{2, 400, 701}}},
+    {"index_add", RL_OP_index_add, f_index_add, 1, {{2, 900, 701}}},
+    {"add", RL_OP_add, f_add, 2, {BIG, {1, 700}}},
+    {"sub", RL_OP_sub, f_sub, 2, {BIG, {2, 401, 1}}},
+    {"mul with a transpose", RL_OP_mul, f_mul, 2, {BIG, {2, 700, 401}}},
+    {"div", RL_OP_div, f_div, 2, {BIG, BIG}},
+    {"pow", RL_OP_pow, f_pow, 2, {{2, 101, 700}, {1, 700}}},
+    {"neg", RL_OP_neg, f_neg, 1, {BIG}},
+    {"exp", RL_OP_exp, f_exp, 1, {BIG}},
+    {"log", RL_OP_log, f_log, 1, {BIG}},
+    {"sqrt", RL_OP_sqrt, f_sqrt, 1, {BIG}},
+    {"abs", RL_OP_abs, f_abs, 1, {BIG}},
+    {"sum", RL_OP_sum, f_sum, 1, {BIG}},
+    {"sum of rows", RL_OP_sum, f_sum_rows, 1, {{2, 5, 100003}}},
+    {"sum of columns", RL_OP_sum, f_sum_columns, 1, {BIG}},
+    {"mean of a transpose", RL_OP_sum, f_mean, 1, {BIG}},
+    {"max", RL_OP_max, f_max, 1, {BIG}},
+    {"matmul", RL_OP_matmul, f_matmul, 2, {{2, 257, 513}, {2, 513, 255}}},
+    {"matmul of many small ones", RL_OP_matmul, f_matmul, 2, {{2, 3, 40000}, {1, 40000}}},
+    {"matmul of a transpose", RL_OP_matmul, f_matmul_transposed, 2, {{2, 256, 300}, {2, 256, 513}}},
+    {"linear", RL_OP_linear, f_linear, 3, {{2, 400, 257}, {2, 300, 257}, {1, 300}}},
+    {"activation", RL_OP_activation, f_tanh, 1, {BIG}},
+    {"activation_product", RL_OP_activation_product, f_product, 2, {BIG, BIG}},
+    {"softmax", RL_OP_softmax, f_softmax, 1, {BIG}},
+    {"softmax down", RL_OP_softmax, f_softmax_down, 1, {BIG}},
+    {"log_softmax", RL_OP_log_softmax, f_log_softmax, 1, {BIG}},
+    {"cross_entropy", RL_OP_cross_entropy, f_cross_entropy, 1, {BIG}},
+};
+enum { SAMPLES = sizeof samples / sizeof samples[0], MOST_RESULTS = 8 };
+
+typedef struct results { /* of one run: elements, row-major */
+    int count;
+    size_t bytes[MOST_RESULTS];
+    void *data[MOST_RESULTS];
+} results;
+
+static void put_result(results *r, rille_tensor *t)
+{
+    cr_assert_not_null(t);
+    r->bytes[r->count] = (size_t)rille_numel(t) * rille_dtype_size(rille_dtype_of(t));
+    r->data[r->count] = malloc(r->bytes[r->count] + 1);
+    cr_assert_eq(rille_copy_out(t, rille_dtype_of(t), r->data[r->count++]), RILLE_OK);
+}
+
+static void free_results(results *r)
+{
+    while (r->count > 0)
+        free(r->data[--r->count]);
+}
+
+/* f's value and the gradients of its inputs, on so many threads. */
+static results run_sample(const sample *s, rille_dtype dtype, int threads)
+{
+    rille_context *cx = rille_open(&(rille_options){.threads = threads, .seed = 5});
+    results r = {0};
+    rille_tensor *x[3];
+    for (int i = 0; i < s->count; i++) {
+        x[i] = rille_randn(cx, dtype, (int)s->shape[i][0], s->shape[i] + 1);
+        rille_set_requires_grad(x[i], true);
+    }
+    rille_tensor *y = s->f(cx, x);
+    cr_assert_not_null(y, "%s: %s", s->name, rille_error(cx));
+    put_result(&r, y);
+    rille_tensor *seed = rille_randn(cx, rille_dtype_of(y), rille_rank(y), rille_shape(y));
+    cr_assert_eq(rille_backward(y, seed), RILLE_OK, "%s: %s", s->name, rille_error(cx));
+    for (int i = 0; i < s->count; i++)
+        put_result(&r, rille_gradient(x[i]));
+    rille_close(cx);
+    return r;
+}
+
+static void expect_same_bits(const char *name, int threads, const results *a, const results *b)
+{
+    cr_assert_eq(a->count, b->count);
+    for (int i = 0; i < a->count; i++)
+        cr_expect(a->bytes[i] == b->bytes[i] && memcmp(a->data[i], b->data[i], a->bytes[i]) == 0,
+                  "%s: %s %d differs on %d threads", name, i == 0 ? "value" : "gradient", i, threads);
+}
+
+Test(threads, every_operation_has_a_sample)
+{
+    for (int op = 0; op < RL_OP_COUNT; op++) {
+        bool found = false;
+        for (int s = 0; s < SAMPLES; s++)
+            found = found || (int)samples[s].op == op;
+        cr_expect(found, "'%s' of ops.def is not run on several threads here", rl_ops[op].name);
+    }
+}
+
+static void compare_samples(rille_dtype dtype)
+{
+    static const int threads[] = {2, 3, 8};
+    for (int s = 0; s < SAMPLES; s++) {
+        results one = run_sample(&samples[s], dtype, 1);
+        for (int k = 0; k < 3; k++) {
+            results many = run_sample(&samples[s], dtype, threads[k]);
+            expect_same_bits(samples[s].name, threads[k], &one, &many);
+            free_results(&many);
+        }
+        free_results(&one);
+    }
+}
+
+Test(threads, do_not_show_in_float32)
+{
+    compare_samples(RILLE_FLOAT32);
+}
+
+Test(threads, do_not_show_in_float64)
+{
+    compare_samples(RILLE_FLOAT64);
+}
+
+Test(threads, do_not_show_in_matmul)
+{
+    static const int64_t sizes[] = {255, 256, 257, 513};
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 4; j++) {
+            results of[3] = {{0}, {0}, {0}};
+            for (int threads = 1; threads <= 3; threads++) {
+                rille_context *cx = open_with(threads, 0);
+                rille_tensor *a = rille_randn(cx, RILLE_FLOAT32, SHAPE(sizes[i], 65)),
+                             *b = rille_randn(cx, RILLE_FLOAT32, SHAPE(65, sizes[j]));
+                put_result(&of[threads - 1], rille_matmul(a, b));
+                put_result(&of[threads - 1], rille_matmul(rille_transpose(b, 0, 1), rille_transpose(a, 0, 1)));
+                rille_close(cx);
+            }
+            expect_same_bits("matmul", 2, &of[0], &of[1]);
+            expect_same_bits("matmul", 3, &of[0], &of[2]);
+            for (int k = 0; k < 3; k++)
+                free_results(&of[k]);
+        }
+}
+
+/* Comparisons, dtypes, statistics, and what else makes or reads many elements. */
+static results run_others(int threads)
+{
+    rille_context *cx = rille_open(&(rille_options){.threads = threads, .seed = 11});
+    results r = {0};
+    rille_tensor *x = rille_randn(cx, RILLE_FLOAT32, SHAPE(300001)), *y = rille_rand(cx, RILLE_FLOAT64, SHAPE(300001));
+    put_result(&r, rille_less(x, y));
+    put_result(&r, rille_to(rille_mul(x, rille_scalar(cx, RILLE_FLOAT32, 1e3)), RILLE_INT64));
+    put_result(&r, rille_argmax(rille_reshape(rille_narrow(x, 0, 0, 300000), SHAPE(3000, 100)), 0, false));
+    put_result(&r, rille_sum(rille_less(x, y), NULL, 0, false));
+    put_result(&r, rille_mean(rille_greater(x, y), NULL, 0, false));
+    rille_tensor *line = rille_arange(cx, RILLE_FLOAT32, 0, 300001, 1);
+    cr_assert_eq(rille_copy(rille_narrow(line, 0, 0, 300000), rille_narrow(line, 0, 1, 300000)), RILLE_OK);
+    put_result(&r, line);
+    rille_statistics s[2];
+    memset(s, 0, sizeof s);
+    cr_assert_eq(rille_measure(x, &s[0]), RILLE_OK);
+    cr_assert_eq(rille_measure(y, &s[1]), RILLE_OK);
+    put_result(&r, rille_from(cx, RILLE_UINT8, SHAPE(sizeof s), s));
+    double share[2];
+    cr_assert_eq(rille_measure_saturated(x, RILLE_TANH, NULL, 0.1, &share[0]), RILLE_OK);
+    cr_assert_eq(rille_measure_dead(rille_relu(rille_reshape(rille_narrow(x, 0, 0, 300000), SHAPE(2, -1))), &share[1]),
+                 RILLE_OK);
+    put_result(&r, rille_from(cx, RILLE_FLOAT64, SHAPE(2), share));
+    rille_close(cx);
+    return r;
+}
+
+Test(threads, do_not_show_elsewhere)
+{
+    results one = run_others(1), two = run_others(2), eight = run_others(8);
+    expect_same_bits("the others", 2, &one, &two);
+    expect_same_bits("the others", 8, &one, &eight);
+    free_results(&one);
+    free_results(&two);
+    free_results(&eight);
+}
+
+/* ---- Training ---- */
+
+/* [512, 300] -> 257 tanh -> 10, twenty steps of momentum. */
+static results train(int threads)
+{
+    rille_context *cx = rille_open(&(rille_options){.threads = threads, .seed = 3});
+    rille_tensor *x = rille_randn(cx, RILLE_FLOAT32, SHAPE(512, 300)), *labels = index_of(cx, 512, 10), *p[4], *v[4];
+    int64_t shape[4][2] = {{257, 300}, {257}, {10, 257}, {10}};
+    for (int i = 0; i < 4; i++) {
+        p[i] = rille_mul(rille_randn(cx, RILLE_FLOAT32, i % 2 == 0 ? 2 : 1, shape[i]), rille_scalar(cx, RILLE_FLOAT32, 0.05));
+        v[i] = rille_zeros(cx, RILLE_FLOAT32, rille_rank(p[i]), rille_shape(p[i]));
+        rille_set_requires_grad(p[i], true);
+    }
+    double first = 0, last = 0;
+    for (int step = 0; step < 20; step++) {
+        rille_scope_push(cx);
+        rille_tensor *loss = rille_cross_entropy(rille_linear(rille_tanh(rille_linear(x, p[0], p[1])), p[2], p[3]), labels);
+        cr_assert_eq(rille_backward(loss, NULL), RILLE_OK, "%s", rille_error(cx));
+        cr_assert_eq(rille_sgd_step(cx, 4, p, v, &(rille_sgd_options){.learning_rate = 0.1, .momentum = 0.9}), RILLE_OK);
+        for (int i = 0; i < 4; i++)
+            rille_set_gradient(p[i], NULL);
+        last = rille_item(loss);
+        first = step == 0 ? last : first;
+        rille_scope_pop(cx);
+    }
+    cr_expect(last < 0.7 * first, "it learns: %g ... %g", first, last);
+    results r = {0};
+    for (int i = 0; i < 4; i++)
+        put_result(&r, p[i]);
+    rille_close(cx);
+    return r;
+}
+
+Test(threads, do_not_show_in_training)
+{
+    results one = train(1);
+    for (int threads = 2; threads <= 3; threads++) {
+        results many = train(threads);
+        expect_same_bits("trained weights", threads, &one, &many);
+        free_results(&many);
+    }
+    free_results(&one);
+}
+
+Test(threads, can_be_set)
+{
+    rille_context *cx = open_with(3, 0);
+    cr_expect_eq(rille_threads(cx), 3);
+    cr_expect_eq(rille_set_threads(cx, 1024), RILLE_OK);
+    cr_expect_eq(rille_threads(cx), 1024);
+    EXPECT_STATUS(cx, rille_set_threads(cx, 0), RILLE_ERROR_ARGUMENT, "threads: 0 is not in 1 ... 1024");
+    EXPECT_STATUS(cx, rille_set_threads(cx, 1025), RILLE_ERROR_ARGUMENT, "threads: 1025 is not in 1 ... 1024");
+    cr_expect_eq(rille_threads(cx), 1024);
+    rille_close(cx);
+    cx = rille_open(NULL);
+    cr_expect_geq(rille_threads(cx), 1);
+    rille_close(cx);
+}
+
+/* ---- Cancelling ---- */
+
+Test(cancel, stops_the_next_operation)
+{
+    rille_context *cx = open_with(2, 0);
+    rille_tensor *x = rille_randn(cx, RILLE_FLOAT32, SHAPE(300, 300)), *w = rille_randn(cx, RILLE_FLOAT32, SHAPE(300, 300));
+    size_t before = rille_memory_usage(cx).current;
+    rille_cancel(cx);
+    EXPECT_FAILS(cx, rille_add(x, w), RILLE_ERROR_CANCELLED, "add: cancelled");
+    rille_cancel(cx);
+    EXPECT_FAILS(cx, rille_matmul(x, w), RILLE_ERROR_CANCELLED, "matmul: cancelled");
+    rille_cancel(cx);
+    EXPECT_FAILS(cx, rille_sum(x, NULL, 0, false), RILLE_ERROR_CANCELLED, "sum: cancelled");
+    rille_cancel(cx);
+    EXPECT_FAILS(cx, rille_softmax(x, 1), RILLE_ERROR_CANCELLED, "softmax: cancelled");
+    cr_expect_eq(rille_memory_usage(cx).current, before, "nothing is left of them");
+    rille_tensor *y = rille_add(x, w); /* once is once */
+    cr_expect(y != NULL && (float)value_of(y, 7) == (float)value_of(x, 7) + (float)value_of(w, 7));
+
+    rille_set_requires_grad(w, true);
+    rille_tensor *loss = rille_sum(rille_matmul(x, w), NULL, 0, false);
+    rille_cancel(cx);
+    cr_expect_eq(rille_backward(loss, NULL), RILLE_ERROR_CANCELLED);
+    cr_expect_eq(rille_error_status(cx), RILLE_ERROR_CANCELLED);
+    rille_clear_error(cx);
+    rille_tensor *again = rille_sum(rille_matmul(x, w), NULL, 0, false);
+    cr_expect_eq(rille_backward(again, NULL), RILLE_OK, "%s", rille_error(cx));
+    rille_close(cx);
+}
+
+static void *cancel_soon(void *cx)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 30 * 1000 * 1000}, NULL);
+    rille_cancel(cx);
+    return NULL;
+}
+
+Test(cancel, comes_from_another_thread, .timeout = 20)
+{
+    rille_context *cx = open_with(2, 0);
+    rille_tensor *x = rille_full(cx, RILLE_FLOAT64, SHAPE(100000), 0.5);
+    pthread_t other;
+    cr_assert_eq(pthread_create(&other, NULL, cancel_soon, cx), 0);
+    while (rille_error(cx) == NULL)
+        rille_free(rille_exp(x));
+    pthread_join(other, NULL);
+    EXPECT_ERROR(cx, RILLE_ERROR_CANCELLED, "exp: cancelled");
+    rille_close(cx);
+}
+
+/* ---- What one chunk is ---- */
+
+typedef struct tally {
+    rille_context *cancel; /* in the first chunk, where it is not NULL */
+    size_t n, grain;
+    atomic_int chunks, wrong;
+    atomic_int seen[100];
+} tally;
+
+static void count_chunk(void *work, size_t begin, size_t end)
+{
+    tally *t = work;
+    size_t expected = t->n - begin < t->grain ? t->n : begin + t->grain;
+    atomic_fetch_add(&t->chunks, 1);
+    atomic_fetch_add(&t->wrong,
+                     begin % t->grain != 0 || end != expected || atomic_fetch_add(&t->seen[begin / t->grain], 1) != 0);
+    if (t->cancel != NULL && begin == 0)
+        rille_cancel(t->cancel);
+    if (t->cancel != NULL)
+        nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
+}
+
+Test(chunks, do_not_depend_on_threads)
+{
+    static const size_t sizes[] = {0, 1, 9, 10, 11, 99, 100, 101, 990};
+    for (int threads = 1; threads <= 8; threads++) {
+        rille_context *cx = open_with(threads, 0);
+        for (int k = 0; k < 9; k++) {
+            tally t = {.n = sizes[k], .grain = 10};
+            cr_expect_eq(rl_parallel_for(cx, "count", t.n, t.grain, count_chunk, &t), RILLE_OK);
+            cr_expect_eq(t.chunks, (int)((t.n + 9) / 10));
+            cr_expect_eq(t.wrong, 0);
+        }
+        rille_close(cx);
+    }
+}
+
+Test(chunks, stop_when_cancelled)
+{
+    for (int threads = 1; threads <= 3; threads++) {
+        rille_context *cx = open_with(threads, 0);
+        tally t = {.cancel = cx, .n = 100, .grain = 1};
+        EXPECT_STATUS(cx, rl_parallel_for(cx, "count", t.n, t.grain, count_chunk, &t), RILLE_ERROR_CANCELLED,
+                      "count: cancelled");
+        cr_expect(threads == 1 ? t.chunks == 1 : t.chunks < 90, "%d chunks were done", t.chunks);
+        t.cancel = NULL;
+        cr_expect_eq(rl_parallel_for(cx, "count", 0, 1, count_chunk, &t), RILLE_OK, "cancelled once, not for ever");
+        rille_close(cx);
+    }
+}
+
+/* ---- Forking ---- */
+
+static bool works(rille_context *cx)
+{
+    rille_scope_push(cx);
+    rille_tensor *x = rille_full(cx, RILLE_FLOAT32, SHAPE(600, 600), 0.5);
+    rille_tensor *y = rille_tanh(rille_matmul(x, x));
+    rille_tensor *total = rille_sum(y, NULL, 0, false);
+    bool right = total != NULL && fabs(rille_item(total) - 360000) < 1;
+    rille_scope_pop(cx);
+    return right;
+}
+
+static void fork_and_work(rille_context *cx)
+{
+    cr_assert(works(cx)); /* its threads are there now */
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(10); /* a child that waits for threads that it does not have */
+        bool right = works(cx);
+        rille_context *own = rille_open(NULL);
+        right = right && own != NULL && works(own);
+        rille_close(own);
+        _exit(right ? 0 : 1);
+    }
+    int status = -1;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child's status is %d", status);
+    cr_expect(works(cx), "the parent goes on");
+}
+
+Test(fork, a_child_goes_on, .timeout = 30)
+{
+    rille_context *cx = rille_open(NULL);
+    fork_and_work(cx);
+    rille_close(cx);
+}
+
+Test(fork, a_child_of_a_context_with_threads_of_its_own_goes_on, .timeout = 30)
+{
+    rille_context *cx = open_with(3, 0);
+    fork_and_work(cx);
+    rille_close(cx);
+}
