@@ -1,0 +1,205 @@
+/* Statistics, the SGD step and IDX files. */
+#include "engine/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- Statistics ---- */
+
+#define EXPECT_NEAR(value, expected, tolerance)                                                                                \
+    cr_expect(fabs((double)(value) - (double)(expected)) <= (tolerance), #value " is %.17g, not %.17g", (double)(value),       \
+              (double)(expected))
+
+/* Against sums in long double, at sizes around those of a chunk. */
+static void check_statistics(rille_dtype dtype, int64_t n, double centre, double scale)
+{
+    rille_context *cx = open_with(2, 0);
+    rille_tensor *t = rille_empty(cx, dtype, SHAPE(n));
+    uint64_t state = (uint64_t)n;
+    long double sum = 0, squares = 0, deviation = 0, least = INFINITY, most = -INFINITY;
+    for (int64_t i = 0; i < n; i++) {
+        put_element(dtype, rille_data(t), i, (long double)(scale * (centre + random_between(&state, -1, 1))));
+        long double x = value_of(t, i);
+        sum += x;
+        squares += x * x;
+        least = x < least ? x : least;
+        most = x > most ? x : most;
+    }
+    for (int64_t i = 0; i < n; i++)
+        deviation += (value_of(t, i) - sum / n) * (value_of(t, i) - sum / n);
+    rille_statistics s;
+    cr_assert_eq(rille_measure(t, &s), RILLE_OK);
+    cr_expect_eq(s.count, n);
+    EXPECT_NEAR(s.mean, sum / n, 1e-13 * scale * (1 + fabs(centre)));
+    EXPECT_NEAR(s.std, sqrtl(deviation / n), 1e-12 * scale);
+    EXPECT_NEAR(s.log10_norm, 0.5L * log10l(squares), 1e-12);
+    cr_expect(s.min == (double)least && s.max == (double)most);
+    rille_close(cx);
+}
+
+Test(measure, agrees_with_long_double)
+{
+    const int64_t sizes[] = {1, 2, 15, 16, 17, 4095, 4096, 4097, 12289, 100003};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        check_statistics(RILLE_FLOAT32, sizes[i], 0, 1);
+        check_statistics(RILLE_FLOAT32, sizes[i], 100, 1e-3);
+        check_statistics(RILLE_FLOAT64, sizes[i], 0.5, 1e200);
+        check_statistics(RILLE_FLOAT64, sizes[i], -3, 1e-200);
+    }
+}
+
+Test(measure, counts_what_is_odd)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_statistics s;
+    rille_measure(rille_from(cx, RILLE_FLOAT32, SHAPE(8), (float[]){NAN, INFINITY, -INFINITY, 0, -0.0f, 1e-45f, -1e-40f, 3}),
+                  &s);
+    cr_expect(s.count == 8 && s.nans == 1 && s.infinities == 2 && s.zeros == 2 && s.subnormals == 2);
+    cr_expect_eq(s.min, (double)-1e-40f);
+    cr_expect_eq(s.max, 3);
+    EXPECT_NEAR(s.mean, 3.0 / 5, 1e-15);
+    rille_measure(rille_from(cx, RILLE_FLOAT32, SHAPE(1), (float[]){1e-45f}), &s);
+    EXPECT_NEAR(s.log10_norm, log10(0x1p-149), 1e-12);
+    rille_measure(rille_zeros(cx, RILLE_FLOAT64, SHAPE(3)), &s);
+    cr_expect(s.log10_norm == -INFINITY && s.mean == 0 && s.std == 0 && s.zeros == 3);
+    rille_measure(rille_full(cx, RILLE_FLOAT32, SHAPE(3), NAN), &s);
+    cr_expect(s.nans == 3 && isnan(s.mean) && isnan(s.std) && isnan(s.min) && isnan(s.max));
+    rille_measure(rille_zeros(cx, RILLE_FLOAT32, SHAPE(0)), &s);
+    cr_expect(s.count == 0 && isnan(s.mean));
+    rille_measure(rille_arange(cx, RILLE_INT64, 0, 5, 1), &s);
+    cr_expect(s.mean == 2 && s.max == 4);
+    rille_close(cx);
+}
+
+Test(measure, has_the_same_bits_for_any_number_of_threads)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *t = rille_randn(cx, RILLE_FLOAT32, SHAPE(300, 1001));
+    rille_statistics first, other;
+    memset(&first, 0, sizeof first);
+    memset(&other, 0, sizeof other);
+    rille_measure(rille_transpose(t, 0, 1), &first);
+    for (int threads = 2; threads <= 8; threads++) {
+        rille_set_threads(cx, threads);
+        rille_measure(rille_transpose(t, 0, 1), &other);
+        cr_expect_eq(memcmp(&first, &other, sizeof first), 0, "%d threads", threads);
+    }
+    rille_close(cx);
+}
+
+Test(measure, shares)
+{
+    rille_context *cx = open_with(1, 0);
+    double share;
+    rille_tensor *x = rille_from(cx, RILLE_FLOAT32, SHAPE(2, 4), (float[]){-20, 0, 20, NAN, -1, 0, 3, 0});
+    cr_expect_eq(rille_measure_saturated(x, RILLE_SIGMOID, NULL, 1e-3, &share), RILLE_OK);
+    cr_expect_eq(share, 2.0 / 8);
+    rille_tensor *y = rille_relu(rille_from(cx, RILLE_FLOAT32, SHAPE(2, 4), (float[]){-1, 2, -3, NAN, -1, 0, -3, 0}));
+    cr_expect_eq(rille_measure_dead(y, &share), RILLE_OK);
+    cr_expect_eq(share, 2.0 / 4);
+    EXPECT_STATUS(cx, rille_measure_dead(rille_scalar(cx, RILLE_FLOAT32, 0), &share), RILLE_ERROR_SHAPE,
+                  "measure_dead: a tensor of rank 0 has no units; rank 1 or more expected");
+    rille_close(cx);
+}
+
+/* ---- SGD ---- */
+
+static void check_sgd(const rille_sgd_options *o)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *p = rille_randn(cx, RILLE_FLOAT64, SHAPE(37)), *v = rille_zeros(cx, RILLE_FLOAT64, SHAPE(37));
+    double expected[37], velocity[37] = {0};
+    rille_copy_out(p, RILLE_FLOAT64, expected);
+    rille_set_requires_grad(p, true);
+    for (int step = 0; step < 5; step++) {
+        rille_tensor *g = rille_randn(cx, RILLE_FLOAT64, SHAPE(37));
+        rille_set_gradient(p, g);
+        cr_expect_eq(rille_sgd_step(cx, 1, &p, &v, o), RILLE_OK);
+        for (int i = 0; i < 37; i++) {
+            double gradient = (double)value_of(g, i) + o->weight_decay * expected[i];
+            velocity[i] = o->momentum * velocity[i] + gradient;
+            double along = o->nesterov ? gradient + o->momentum * velocity[i] : o->momentum != 0 ? velocity[i] : gradient;
+            expected[i] -= o->learning_rate * along;
+            EXPECT_NEAR(value_of(p, i), expected[i], 1e-13);
+        }
+    }
+    rille_close(cx);
+}
+
+Test(sgd, agrees_with_its_formula)
+{
+    check_sgd(&(rille_sgd_options){.learning_rate = 0.1});
+    check_sgd(&(rille_sgd_options){.learning_rate = 0.1, .weight_decay = 0.01});
+    check_sgd(&(rille_sgd_options){.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01});
+    check_sgd(&(rille_sgd_options){.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01, .nesterov = true});
+}
+
+Test(sgd, refuses)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *p = rille_zeros(cx, RILLE_FLOAT32, SHAPE(3)), *v = rille_zeros(cx, RILLE_FLOAT32, SHAPE(4));
+    EXPECT_STATUS(cx, rille_sgd_step(cx, 1, &p, NULL, &(rille_sgd_options){.learning_rate = 1, .momentum = 1}),
+                  RILLE_ERROR_ARGUMENT,
+                  "sgd: learning rate 1, momentum 1, weight decay 0; finite ones, with 0 <= momentum < 1, expected");
+    EXPECT_STATUS(cx, rille_sgd_step(cx, 1, &p, NULL, &(rille_sgd_options){.momentum = 0.5}), RILLE_ERROR_ARGUMENT,
+                  "sgd: momentum 0.5 needs velocities");
+    EXPECT_STATUS(cx, rille_sgd_step(cx, 1, &p, &v, &(rille_sgd_options){.momentum = 0.5}), RILLE_ERROR_SHAPE,
+                  "sgd: velocity 0 is float32 [4], its parameter float32 [3]");
+    EXPECT_STATUS(cx, rille_sgd_step(cx, 1, &p, &v, &(rille_sgd_options){.nesterov = true}), RILLE_ERROR_ARGUMENT,
+                  "sgd: nesterov needs a momentum above 0");
+    rille_close(cx);
+}
+
+/* ---- IDX ---- */
+
+static char path[] = "/tmp/rille-idx-XXXXXX";
+
+static void write_file(const void *bytes, size_t n)
+{
+    FILE *file = fopen(path, "wb");
+    cr_assert(file != NULL && fwrite(bytes, 1, n, file) == n && fclose(file) == 0);
+}
+
+/* The file of these bytes is refused with "read_idx: <path>: <what>". */
+static void expect_refused(rille_context *cx, const void *bytes, size_t n, const char *what)
+{
+    char message[256];
+    snprintf(message, sizeof message, "read_idx: %s: %s", path, what);
+    write_file(bytes, n);
+    EXPECT_FAILS(cx, rille_read_idx(cx, path), RILLE_ERROR_IO, message);
+}
+
+Test(idx, reads_and_refuses)
+{
+    rille_context *cx = open_with(1, 0);
+    int made = mkstemp(path);
+    cr_assert(made >= 0);
+    close(made);
+    const unsigned char good[] = {0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 255};
+    write_file(good, sizeof good);
+    rille_tensor *t = rille_read_idx(cx, path);
+    EXPECT_VALUES(t, 1, 2, 3, 4, 5, 255);
+    cr_expect(has_shape(t, SHAPE(2, 3)) && rille_dtype_of(t) == RILLE_UINT8);
+    for (size_t n = 0; n < sizeof good; n++) { /* cut short anywhere */
+        write_file(good, n);
+        cr_expect_null(rille_read_idx(cx, path));
+        cr_expect_eq(rille_error_status(cx), RILLE_ERROR_IO);
+        rille_clear_error(cx);
+    }
+    expect_refused(cx, "PK\3\4", 4, "not an IDX file: it must begin with two zero bytes (byte 0)");
+    expect_refused(cx, "\0\0\x0d\1\0\0\0\1", 8, "its elements are not unsigned bytes (type 8) (byte 2)");
+    expect_refused(cx, "\0\0\x08\0", 4, "its rank is not in 1 ... 8 (byte 3)");
+    expect_refused(cx, "\0\0\x08\x09", 4, "its rank is not in 1 ... 8 (byte 3)");
+    expect_refused(cx, "\0\0\x08\1\0\0\0\2\1\2\3", 11, "3 bytes of elements, but shape [2] needs 2");
+    expect_refused(cx, "\0\0\x08\1\xff\xff\xff\xff", 8, "0 bytes of elements, but shape [4294967295] needs 4294967295");
+    write_file("\0\0\x08\3\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16);
+    EXPECT_FAILS(cx, rille_read_idx(cx, path), RILLE_ERROR_SHAPE,
+                 "read_idx: shape [4294967295, 4294967295, 4294967295] has more elements than memory can hold");
+    unlink(path);
+    EXPECT_FAILS(cx, rille_read_idx(cx, "/nowhere/at/all"), RILLE_ERROR_IO,
+                 "read_idx: /nowhere/at/all: No such file or directory");
+    cr_expect_null(rille_read_idx(cx, "/"));
+    rille_close(cx);
+}

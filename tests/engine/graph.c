@@ -1,0 +1,173 @@
+/* The graph: what is recorded, what accumulates, and what is refused. */
+#include "engine/support.h"
+
+#include <pthread.h>
+
+static rille_tensor *leaf(rille_context *cx, double value)
+{
+    rille_tensor *t = rille_scalar(cx, RILLE_FLOAT64, value);
+    rille_set_requires_grad(t, true);
+    return t;
+}
+
+Test(graph, gradients_accumulate)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *w = leaf(cx, 3);
+    for (int i = 0; i < 2; i++)
+        cr_expect_eq(rille_backward(rille_mul(w, w), NULL), RILLE_OK);
+    EXPECT_VALUES(rille_gradient(w), 12);
+    cr_expect_eq(rille_set_gradient(w, NULL), RILLE_OK);
+    cr_expect_null(rille_gradient(w));
+    rille_close(cx);
+}
+
+Test(graph, gradients_share_nothing)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *a = leaf(cx, 1), *b = leaf(cx, 2), *seed = rille_scalar(cx, RILLE_FLOAT64, 5);
+    cr_expect_eq(rille_backward(rille_add(a, b), seed), RILLE_OK); /* both get the very seed */
+    rille_copy(rille_gradient(a), rille_scalar(cx, RILLE_FLOAT64, 0));
+    EXPECT_VALUES(rille_gradient(b), 5);
+    EXPECT_VALUES(seed, 5);
+    cr_expect_eq(rille_backward(a, seed), RILLE_OK); /* a leaf is its own output */
+    EXPECT_VALUES(rille_gradient(a), 5);
+    EXPECT_NO_ERROR(cx);
+    rille_close(cx);
+}
+
+Test(graph, inner_gradients_on_demand)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *w = leaf(cx, 3), *y = rille_mul(w, w), *z = rille_mul(y, y);
+    cr_expect_eq(rille_retain_grad(y), RILLE_OK);
+    cr_expect_eq(rille_backward(z, NULL), RILLE_OK);
+    EXPECT_VALUES(rille_gradient(y), 18);
+    EXPECT_VALUES(rille_gradient(w), 108);
+    cr_expect_null(rille_gradient(z));
+    EXPECT_STATUS(cx, rille_retain_grad(rille_scalar(cx, RILLE_FLOAT64, 1)), RILLE_ERROR_GRAPH,
+                  "retain_grad: the tensor takes no part in gradients");
+    rille_close(cx);
+}
+
+Test(graph, what_is_refused)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *w = leaf(cx, 3), *y = rille_mul(w, w);
+    rille_backward(y, NULL);
+    EXPECT_STATUS(cx, rille_backward(y, NULL), RILLE_ERROR_GRAPH,
+                  "backward: the graph of 'mul' was freed by an earlier backward; compute the output anew, or use grad, which "
+                  "keeps it");
+    bool was = rille_set_grad_enabled(cx, false);
+    y = rille_mul(w, w);
+    rille_set_grad_enabled(cx, was);
+    EXPECT_STATUS(cx, rille_backward(y, NULL), RILLE_ERROR_GRAPH,
+                  "backward: nothing that the output was computed from requires a gradient, or gradients were switched off");
+
+    rille_tensor *v = rille_full(cx, RILLE_FLOAT64, SHAPE(3), 2);
+    rille_set_requires_grad(v, true);
+    y = rille_exp(v);
+    EXPECT_STATUS(cx, rille_backward(y, NULL), RILLE_ERROR_SHAPE,
+                  "backward: the output has shape [3]; give a seed of that shape, or reduce it to a scalar");
+    EXPECT_STATUS(cx, rille_backward(y, w), RILLE_ERROR_SHAPE, "backward: the seed is [], the output [3]");
+    EXPECT_STATUS(cx, rille_set_requires_grad(rille_arange(cx, RILLE_INT64, 0, 3, 1), true), RILLE_ERROR_DTYPE,
+                  "requires_grad: dtype is int64; float32 or float64 expected");
+    EXPECT_STATUS(cx, rille_set_requires_grad(y, true), RILLE_ERROR_GRAPH,
+                  "requires_grad: the tensor is the result of 'exp'; detach it first");
+    EXPECT_STATUS(cx, rille_copy(v, w), RILLE_ERROR_GRAPH,
+                  "copy: writing in place into a tensor that takes part in gradients; switch gradients off around it");
+    rille_close(cx);
+}
+
+Test(graph, in_place_writes_are_caught)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *w = leaf(cx, 3), *x = rille_scalar(cx, RILLE_FLOAT64, 2), *y = rille_mul(w, x);
+    rille_copy(x, rille_scalar(cx, RILLE_FLOAT64, 5));
+    EXPECT_STATUS(cx, rille_backward(y, NULL), RILLE_ERROR_GRAPH,
+                  "backward: a tensor of shape [] that 'mul' needs for its gradient was changed in place afterwards; change a "
+                  "clone instead");
+    y = rille_mul(w, x);
+    *(double *)rille_data(x) = 7;
+    rille_touch(x);
+    cr_expect_eq(rille_backward(y, NULL), RILLE_ERROR_GRAPH);
+    rille_close(cx);
+}
+
+Test(graph, grad_of_chosen_inputs)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *a = leaf(cx, 2), *b = leaf(cx, 5), *other = leaf(cx, 1), *inner = rille_mul(a, a), *y = rille_mul(inner, b);
+    rille_tensor *inputs[] = {a, inner, a, other, y, b}, *g[6];
+    cr_expect_eq(rille_grad(&y, 1, inputs, 6, NULL, false, g), RILLE_OK);
+    EXPECT_VALUES(g[0], 20);
+    EXPECT_VALUES(g[1], 5);
+    EXPECT_VALUES(g[2], 20);
+    cr_expect_null(g[3]);
+    EXPECT_VALUES(g[4], 1);
+    EXPECT_VALUES(g[5], 4);
+    cr_expect_null(rille_gradient(a));
+    cr_expect_eq(rille_grad(&y, 1, inputs, 1, NULL, false, g), RILLE_OK); /* the graph is still there */
+    rille_tensor *plain = rille_scalar(cx, RILLE_FLOAT64, 1);
+    EXPECT_STATUS(cx, rille_grad(&y, 1, &plain, 1, NULL, false, g), RILLE_ERROR_GRAPH,
+                  "grad: input 0 does not require a gradient");
+    rille_close(cx);
+}
+
+Test(graph, derivatives_of_derivatives)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *x = leaf(cx, 2), *y = rille_mul(rille_mul(x, x), rille_mul(x, x)), *g = y; /* x^4 */
+    double expected[] = {32, 48, 48, 24};
+    for (int order = 0; order < 4; order++) {
+        rille_tensor *next = NULL;
+        cr_expect_eq(rille_grad(&g, 1, &x, 1, NULL, true, &next), RILLE_OK);
+        EXPECT_VALUES(next, expected[order]);
+        g = next;
+    }
+    rille_close(cx);
+}
+
+Test(graph, the_first_message_stays)
+{
+    rille_context *cx = open_with(1, 0), *elsewhere = open_with(1, 0);
+    rille_tensor *a = rille_zeros(cx, RILLE_FLOAT32, SHAPE(2, 3));
+    cr_expect_null(rille_tanh(rille_add(a, rille_matmul(a, a))));
+    EXPECT_ERROR(cx, RILLE_ERROR_SHAPE, "matmul: shapes [2, 3] and [2, 3]: 3 columns against 2 rows");
+    cr_expect_eq(rille_backward(NULL, NULL), RILLE_ERROR_NULL);
+    EXPECT_FAILS(cx, rille_add(a, NULL), RILLE_ERROR_NULL, "add: input 2 is NULL");
+    EXPECT_FAILS(cx, rille_add(a, rille_scalar(elsewhere, RILLE_FLOAT32, 1)), RILLE_ERROR_ARGUMENT,
+                 "add: its tensors belong to different contexts");
+    rille_close(elsewhere);
+    rille_close(cx);
+}
+
+static void *deep(void *unused)
+{
+    (void)unused;
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *w = leaf(cx, 1), *one = rille_scalar(cx, RILLE_FLOAT64, 1), *y = w;
+    for (int i = 0; i < 200000; i++) {
+        rille_tensor *next = rille_mul(y, one);
+        if (y != w)
+            rille_free(y);
+        y = next;
+    }
+    cr_expect_eq(rille_backward(y, NULL), RILLE_OK);
+    EXPECT_VALUES(rille_gradient(w), 1);
+    y = w;
+    for (int i = 0; i < 200000; i++)
+        y = rille_neg(y);
+    rille_close(cx); /* without a backward */
+    return NULL;
+}
+
+Test(graph, deep_ones_need_no_stack)
+{
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 256 << 10);
+    cr_assert_eq(pthread_create(&thread, &attributes, deep, NULL), 0);
+    pthread_join(thread, NULL);
+}
