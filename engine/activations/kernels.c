@@ -6,9 +6,10 @@
 #include "activations/kernels.h"
 
 #include "math/logistic.h"
+#include "math/piecewise.h"
 #include "math/tanh.h"
 
-/* The functions that rows may use: constant (math/precision.h), logistic logistic_d1 logistic_d2 tanh tanh_d1 tanh_d2. */
+/* The functions that rows may use: constant (math/precision.h) and the macros at the end of each of these headers. */
 
 /* ---- Rows: relu_float32_1(x, params) is f'(x) in float32 kernels ---- */
 
