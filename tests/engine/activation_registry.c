@@ -105,8 +105,10 @@ static void check_monotonic(const activation_row *row, const rille_activation_pr
     for (size_t i = 1; i < SCAN && isnan(fall_at); i++)
         if (!(y[i] >= y[i - 1] - 4 * ulp_of(y[i])))
             fall_at = x[i];
-    cr_expect_eq(is->monotonic, isnan(fall_at), "%s: says that it is %smonotonic; it falls before x = %g", row->label,
-                 is->monotonic ? "" : "not ", fall_at);
+    if (is->monotonic)
+        cr_expect(isnan(fall_at), "%s: says that it is monotonic; it falls before x = %g", row->label, fall_at);
+    else
+        cr_expect(!isnan(fall_at), "%s: says that it is not monotonic; it falls nowhere", row->label);
 }
 
 static void check_centre(rille_context *cx, const activation_row *row, const rille_activation_properties *is, const double *y)

@@ -187,12 +187,14 @@ static void compare_finite(const comparison *c, size_t i, mpfr_t exact[3], error
     formula_evaluate(c->f, c->row->params, x, exact);
     for (int k = 0; k < QUANTITIES; k++) {
         int order = k < PRODUCTS ? k : k - PRODUCTS + 1;
+        double got = element(c->dtype, c->y[k], i), product = g * element(c->dtype, c->y[order], i);
         if (k >= PRODUCTS && c->dtype == RILLE_FLOAT64)
-            mpfr_set_d(exact[order], element(c->dtype, c->y[order], i), MPFR_RNDN);
-        if (k >= PRODUCTS)
+            mpfr_set_d(exact[order], product, MPFR_RNDN);
+        else if (k >= PRODUCTS)
             mpfr_mul_d(exact[order], exact[order], g, MPFR_RNDN);
-        double got = element(c->dtype, c->y[k], i);
-        note(&worst[k], ulp_error(c->format, got, exact[order]), x, got, exact[order]);
+        bool infinite = mpfr_inf_p(exact[order]);
+        double ulp = infinite ? ulp_error_double(c->format, got, product) : ulp_error(c->format, got, exact[order]);
+        note(&worst[k], ulp, x, got, exact[order]);
     }
 }
 
@@ -392,9 +394,9 @@ static void check_specials(rille_context *cx, const activation_row *row, rille_d
         int order = i % 3;
         if (!row->defaults || strcmp(at->name, row->info->name) != 0)
             continue;
-        double got = value_at(cx, row, dtype, order, in_dtype(dtype, at->x)), expected = in_dtype(dtype, at->y[order]);
+        double x = in_dtype(dtype, at->x), expected = in_dtype(dtype, at->y[order]), got = value_at(cx, row, dtype, order, x);
         cr_expect(got == expected && signbit(got) == signbit(expected), "%s of %s in %s at %g: %g, expected %g",
-                  quantity_name[order], row->label, rille_dtype_name(dtype), at->x, got, expected);
+                  quantity_name[order], row->label, rille_dtype_name(dtype), x, got, expected);
         specials_checked++;
     }
 }
