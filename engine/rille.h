@@ -260,7 +260,7 @@ RILLE_API rille_status rille_set_requires_grad(rille_tensor *t, bool on); /* lea
 RILLE_API bool rille_is_leaf(const rille_tensor *t);                      /* not the result of a recorded operation */
 RILLE_API rille_status rille_retain_grad(rille_tensor *t);                /* backward keeps the gradient of this inner tensor too */
 RILLE_API rille_tensor *rille_gradient(rille_tensor *t);                  /* accumulated so far, same shape as t; NULL where there is none. Owned by t */
-RILLE_API rille_status rille_set_gradient(rille_tensor *t, rille_tensor *gradient); /* NULL clears it */
+RILLE_API rille_status rille_set_gradient(rille_tensor *t, rille_tensor *gradient); /* the same elements, outside the graph; NULL clears it */
 RILLE_API bool rille_set_grad_enabled(rille_context *cx, bool on);        /* off: operations are not recorded; returns what it was */
 RILLE_API bool rille_grad_enabled(const rille_context *cx);
 RILLE_API rille_status rille_backward(rille_tensor *t, rille_tensor *seed); /* adds d(seed . t)/d(leaf) to every leaf's gradient; NULL seed: t is a scalar, seed 1. Frees the graph */

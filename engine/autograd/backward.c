@@ -365,8 +365,15 @@ rille_status rille_set_gradient(rille_tensor *t, rille_tensor *gradient)
     if (gradient != NULL && (!rl_same_shape(t, gradient) || t->dtype != gradient->dtype))
         return rl_fail(cx, RILLE_ERROR_SHAPE, "gradient: %s %s given for a tensor that is %s %s",
                        rille_dtype_name(gradient->dtype), RL_SHAPE(gradient), rille_dtype_name(t->dtype), RL_SHAPE(t));
-    rl_retain(gradient);
+    rille_tensor *own = NULL;
+    if (gradient != NULL) { /* a view outside the graph, since a graph that leads back to t would keep both for ever */
+        rille_tensor *view = rl_view(gradient);
+        if (view == NULL)
+            return RILLE_ERROR_MEMORY;
+        own = rl_retain(view);
+        rille_free(view);
+    }
     rl_drop(t->gradient);
-    t->gradient = gradient;
+    t->gradient = own;
     return RILLE_OK;
 }

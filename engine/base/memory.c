@@ -47,17 +47,22 @@ static bool within_limit(const rille_context *cx, size_t size)
     return m->limit == 0 || (size <= m->limit && m->current + m->pooled <= m->limit - size);
 }
 
+static void *call_allocator(rille_context *cx, size_t size)
+{
+    cx->memory.system_allocations++;
+    return cx->options.allocate(cx->options.user, size);
+}
+
 static void *ask_system(rille_context *cx, size_t size)
 {
     if (!within_limit(cx, size))
         rille_memory_trim(cx);
     if (!within_limit(cx, size))
         return NULL;
-    cx->memory.system_allocations++;
-    void *block = cx->options.allocate(cx->options.user, size);
+    void *block = call_allocator(cx, size);
     if (block == NULL && cx->memory.pooled > 0) {
         rille_memory_trim(cx);
-        block = cx->options.allocate(cx->options.user, size);
+        block = call_allocator(cx, size);
     }
     return block;
 }
