@@ -137,9 +137,9 @@ typedef struct error {
 static void note(error *worst, double ulp, double x, double got, mpfr_srcptr exact)
 {
     worst->samples++;
-    if (worst->ulp >= ulp)
+    if (ulp <= worst->ulp)
         return;
-    worst->ulp = ulp;
+    worst->ulp = isnan(ulp) ? INFINITY : ulp;
     worst->x = x;
     worst->got = got;
     mpfr_snprintf(worst->exact, sizeof worst->exact, "%.25Rg", exact);
@@ -236,12 +236,11 @@ static void report(const comparison *c, const error *e, int quantity, size_t sam
 /* f, f', f" and both products at the given points. At least so many of them must have been compared. */
 static void check_points(rille_context *cx, const activation_row *row, rille_dtype dtype, const points *p, size_t samples)
 {
-    comparison c = {.row = row, .f = NULL, .dtype = dtype, .format = dtype == RILLE_FLOAT32 ? &ulp_float32 : &ulp_float64};
+    formula *f = activation_formula(row->info);
+    comparison c = {
+        .row = row, .f = f, .dtype = dtype, .format = dtype == RILLE_FLOAT32 ? &ulp_float32 : &ulp_float64, .count = p->count};
     size_t size = rille_dtype_size(dtype);
     uint64_t state = 2;
-    formula *f = activation_formula(row->info);
-    c.f = f;
-    c.count = p->count;
     c.x = take(p->count, size);
     c.g = take(p->count, size);
     for (size_t i = 0; i < p->count; i++) {

@@ -1,19 +1,22 @@
 /* Memory: nothing leaks, the limit and a failing allocator give a clean error and leave the context usable, and a training
  * loop stops asking the system. */
-#include "base/context.h"
+#include "base/memory.h"
 #include "engine/support.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- An allocator that counts, and that fails from a given call on ---- */
+/* ---- An allocator that counts, that fails from a given call on, and that wants each block back as it was given ---- */
 
 typedef struct heap {
     size_t blocks, bytes; /* alive */
-    size_t calls;
+    size_t calls, most_bytes;
     size_t fails_at; /* this call fails, and the later ones where `for_good`; 0: none */
     bool for_good;
 } heap;
+
+enum { HEAD = 64 }; /* in front of each block: its size */
 
 static void *heap_allocate(void *user, size_t bytes)
 {
@@ -21,18 +24,24 @@ static void *heap_allocate(void *user, size_t bytes)
     h->calls++;
     if (h->fails_at != 0 && (h->for_good ? h->calls >= h->fails_at : h->calls == h->fails_at))
         return NULL;
-    void *block = aligned_alloc(64, bytes);
+    char *block = aligned_alloc(64, HEAD + bytes);
+    memset(block, 0xa5, HEAD + bytes); /* nobody may count on zeros */
+    memcpy(block, &bytes, sizeof bytes);
     h->blocks++;
     h->bytes += bytes;
-    return block;
+    h->most_bytes = h->bytes > h->most_bytes ? h->bytes : h->most_bytes;
+    return block + HEAD;
 }
 
 static void heap_release(void *user, void *block, size_t bytes)
 {
     heap *h = user;
+    size_t given;
+    memcpy(&given, (char *)block - HEAD, sizeof given);
+    cr_expect_eq(given, bytes, "a block of %zu bytes is released as one of %zu", given, bytes);
     h->blocks--;
     h->bytes -= bytes;
-    free(block);
+    free((char *)block - HEAD);
 }
 
 static rille_context *open_on(heap *h, size_t limit)
@@ -119,38 +128,226 @@ Test(memory, the_system_is_not_asked_after_the_first_step)
     rille_close(cx);
 }
 
-/* One run with the allocator failing at its k-th call: no leak, the message that there is, and a usable context. */
-static bool survives(size_t k, bool for_good)
+/* Weights after two steps where nothing fails, and whether those of n, trained as much from the same seed, are the same. */
+static void copy_weights(const net *n, float weights[48])
 {
-    heap h = {.fails_at = k, .for_good = for_good};
+    cr_assert_eq(rille_copy_out(n->weight[0], RILLE_FLOAT32, weights), RILLE_OK);
+    cr_assert_eq(rille_copy_out(n->weight[1], RILLE_FLOAT32, weights + 30), RILLE_OK);
+    cr_assert_eq(rille_copy_out(n->bias[1], RILLE_FLOAT32, weights + 45), RILLE_OK);
+}
+
+static void undisturbed_weights(float weights[48])
+{
+    heap h = {0};
     rille_context *cx = open_on(&h, 0);
+    net n = make_net(cx);
+    cr_assert(train(cx, &n) == RILLE_OK && train(cx, &n) == RILLE_OK);
+    copy_weights(&n, weights);
+    rille_close(cx);
+}
+
+/* A run on h, in which allocations fail: no leak, a message, and a context that then does what an undisturbed one does. */
+static bool survives(heap *h, size_t limit, const float *undisturbed)
+{
+    rille_context *cx = open_on(h, limit);
     if (cx == NULL) {
-        cr_expect_eq(h.blocks, 0);
+        cr_expect_eq(h->blocks, 0);
         return false;
     }
     net n = make_net(cx);
     rille_status status = rille_error(cx) != NULL ? rille_error_status(cx) : train(cx, &n);
     cr_expect_eq(rille_grad_enabled(cx), true);
-    if (status != RILLE_OK) {
-        cr_expect_eq(rille_error_status(cx), RILLE_ERROR_MEMORY, "call %zu: %s", k, rille_error(cx));
-        h.fails_at = 0;
+    if (status != RILLE_OK && limit == 0) {
+        cr_expect_eq(status, RILLE_ERROR_MEMORY, "call %zu: %s", h->fails_at, rille_error(cx));
+        cr_expect_eq(strncmp(rille_error(cx), "out of memory: ", 15), 0, "%s", rille_error(cx));
+        h->fails_at = 0;
         rille_clear_error(cx);
+        rille_manual_seed(cx, 3);
         net again = make_net(cx);
-        cr_expect_eq(train(cx, &again), RILLE_OK, "after call %zu failed: %s", k, rille_error(cx));
+        cr_expect(train(cx, &again) == RILLE_OK && train(cx, &again) == RILLE_OK, "%s", rille_error(cx));
+        float weights[48];
+        copy_weights(&again, weights);
+        cr_expect_eq(memcmp(weights, undisturbed, sizeof weights), 0, "it trains as if nothing had been");
     }
+    cr_expect(limit == 0 || rille_memory_usage(cx).peak <= limit);
     rille_close(cx);
-    cr_expect_eq(h.blocks, 0, "call %zu: %zu blocks leak", k, h.blocks);
+    cr_expect_eq(h->blocks, 0, "call %zu: %zu blocks leak", h->fails_at, h->blocks);
     return status == RILLE_OK;
 }
 
 Test(memory, every_allocation_may_fail)
 {
+    float undisturbed[48];
+    undisturbed_weights(undisturbed);
     for (int for_good = 0; for_good < 2; for_good++) {
-        size_t k = 1;
-        while (!survives(k, for_good) && k < 2000)
-            k++;
-        cr_expect(k > 20 && k < 2000, "%zu allocations failed before one run succeeded", k - 1);
+        size_t k = 1, failures = 0;
+        for (bool reached = true; reached && k < 2000; k++) {
+            heap h = {.fails_at = k, .for_good = for_good};
+            failures += !survives(&h, 0, undisturbed);
+            reached = h.calls >= k; /* there was a k-th call */
+        }
+        cr_expect(failures > 20 && k < 2000, "%zu of %zu allocations failed", failures, k);
     }
+}
+
+Test(memory, every_limit_is_kept)
+{
+    bool enough = false;
+    size_t limit = 64;
+    for (; !enough && limit < 1 << 20; limit += 64) {
+        heap h = {0};
+        enough = survives(&h, limit, NULL);
+        cr_expect_leq(h.most_bytes, limit + rl_block_size(sizeof(rille_context)), "of a limit of %zu", limit);
+    }
+    cr_expect(enough && limit > 4096, "%zu bytes were enough", limit);
+}
+
+/* ---- Each call alone: where it fails, not one block more is held than before ---- */
+
+typedef struct bench { /* what the calls below are given */
+    rille_tensor *x, *turned, *whole, *index, *labels, *bias, *scalar, *loss, *wide;
+} bench;
+
+static rille_tensor *gradient_with(rille_context *cx, const bench *b, bool create_graph)
+{
+    rille_tensor *g = NULL;
+    (void)cx;
+    rille_grad(&b->loss, 1, &b->x, 1, NULL, create_graph, &g);
+    return g;
+}
+
+static rille_tensor *measured(rille_context *cx, const bench *b) /* NULL where one of three measurements fails */
+{
+    rille_statistics s;
+    double share;
+    (void)cx;
+    bool ok = rille_measure(b->turned, &s) == RILLE_OK && rille_measure_dead(b->turned, &share) == RILLE_OK &&
+              rille_measure_saturated(b->turned, RILLE_TANH, NULL, 0.5, &share) == RILLE_OK;
+    return ok ? b->x : NULL;
+}
+
+static rille_tensor *copied(rille_context *cx, const bench *b) /* overlapping, so through a temporary */
+{
+    (void)cx;
+    rille_tensor *into = rille_narrow(b->wide, 0, 1, 3), *from = rille_narrow(b->wide, 0, 0, 3);
+    bool ok = into != NULL && from != NULL && rille_copy(into, from) == RILLE_OK;
+    rille_free(into);
+    rille_free(from);
+    return ok ? b->wide : NULL;
+}
+
+#define CALL(name, expression)                                                                                                 \
+    static rille_tensor *call_##name(rille_context *cx, const bench *b)                                                        \
+    {                                                                                                                          \
+        (void)cx;                                                                                                              \
+        (void)b;                                                                                                               \
+        return expression;                                                                                                     \
+    }
+#define CALLS(X)                                                                                                               \
+    X(from, rille_from(cx, RILLE_FLOAT32, SHAPE(2), (float[]){1, 2}))                                                          \
+    X(full, rille_full(cx, RILLE_INT64, SHAPE(3, 4), 7))                                                                       \
+    X(arange, rille_arange(cx, RILLE_FLOAT32, 0, 9, 1))                                                                        \
+    X(linspace, rille_linspace(cx, RILLE_INT64, 0, 9, 4))                                                                      \
+    X(eye, rille_eye(cx, RILLE_FLOAT64, 3))                                                                                    \
+    X(randn, rille_randn(cx, RILLE_FLOAT32, SHAPE(3, 4)))                                                                      \
+    X(randperm, rille_randperm(cx, 9))                                                                                         \
+    X(reshape, rille_reshape(b->turned, SHAPE(-1)))                                                                            \
+    X(permute, rille_permute(b->x, (int[]){1, 0}))                                                                             \
+    X(select, rille_select(b->x, 1, 2))                                                                                        \
+    X(expand, rille_expand(b->bias, SHAPE(5, 4)))                                                                              \
+    X(detach, rille_detach(b->x))                                                                                              \
+    X(contiguous, rille_contiguous(b->turned))                                                                                 \
+    X(clone, rille_clone(b->turned))                                                                                           \
+    X(to, rille_to(b->x, RILLE_FLOAT64))                                                                                       \
+    X(index_select, rille_index_select(b->turned, 0, b->index))                                                                \
+    X(add, rille_add(b->x, b->whole))                                                                                          \
+    X(mul, rille_mul(b->turned, b->bias))                                                                                      \
+    X(pow, rille_pow(b->x, b->whole))                                                                                          \
+    X(exp, rille_exp(b->turned))                                                                                               \
+    X(sqrt, rille_sqrt(b->whole))                                                                                              \
+    X(less, rille_less(b->whole, b->x))                                                                                        \
+    X(sum, rille_sum(b->turned, (int[]){0}, 1, false))                                                                         \
+    X(sum_of_integers, rille_sum(b->whole, (int[]){1}, 1, true))                                                               \
+    X(mean, rille_mean(b->whole, NULL, 0, false))                                                                              \
+    X(max, rille_max(b->turned, 0, true))                                                                                      \
+    X(argmax, rille_argmax(b->turned, 1, false))                                                                               \
+    X(matmul, rille_matmul(b->x, b->turned))                                                                                   \
+    X(matmul_of_a_vector, rille_matmul(b->turned, b->bias))                                                                    \
+    X(linear, rille_linear(b->turned, b->turned, b->bias))                                                                     \
+    X(tanh, rille_tanh(b->turned))                                                                                             \
+    X(derivative, rille_derivative(b->x, RILLE_SIGMOID, 1, NULL))                                                              \
+    X(softmax, rille_softmax(b->turned, 0))                                                                                    \
+    X(log_softmax, rille_log_softmax(b->whole, 1))                                                                             \
+    X(cross_entropy, rille_cross_entropy(b->turned, b->labels))                                                                \
+    X(grad, gradient_with(cx, b, false))                                                                                       \
+    X(grad_of_grad, gradient_with(cx, b, true))                                                                                \
+    X(measure, measured(cx, b))
+CALLS(CALL)
+
+typedef struct call {
+    const char *name;
+    rille_tensor *(*make)(rille_context *cx, const bench *b);
+} call;
+#define ROW(name, expression) {#name, call_##name},
+static const call calls[] = {CALLS(ROW)};
+
+static bench make_bench(rille_context *cx)
+{
+    bench b = {.x = rille_randn(cx, RILLE_FLOAT32, SHAPE(4, 4)),
+               .whole = rille_full(cx, RILLE_UINT8, SHAPE(4, 4), 3),
+               .index = rille_from(cx, RILLE_INT64, SHAPE(3), (int64_t[]){2, 0, 2}),
+               .labels = rille_from(cx, RILLE_INT64, SHAPE(4), (int64_t[]){2, 0, 2, 1}),
+               .bias = rille_randn(cx, RILLE_FLOAT32, SHAPE(4)),
+               .wide = rille_randn(cx, RILLE_FLOAT32, SHAPE(4, 4))};
+    rille_set_requires_grad(b.x, true);
+    b.turned = rille_transpose(b.x, 0, 1);
+    rille_tensor *hidden = rille_tanh(rille_linear(b.turned, b.turned, b.bias));
+    rille_tensor *picked = rille_max(rille_index_select(rille_abs(hidden), 0, b.index), 1, false);
+    b.loss =
+        rille_add(rille_cross_entropy(rille_pow(rille_exp(hidden), b.whole), b.labels), rille_mean(picked, NULL, 0, false));
+    EXPECT_NO_ERROR(cx);
+    return b;
+}
+
+static void fail_each_allocation(const call *c)
+{
+    heap h = {0};
+    rille_context *cx = open_on(&h, 0);
+    bench b = make_bench(cx);
+    size_t failed = 0;
+    for (size_t k = 1; k < 1000; k++) {
+        rille_memory_trim(cx);
+        rille_scope_push(cx);
+        size_t before = rille_memory_usage(cx).current, blocks = h.blocks;
+        h.calls = 0;
+        h.fails_at = k;
+        rille_tensor *t = c->make(cx, &b);
+        h.fails_at = 0;
+        if (t == NULL) {
+            failed++;
+            cr_expect_eq(rille_error_status(cx), RILLE_ERROR_MEMORY, "%s, call %zu: %s", c->name, k, rille_error(cx));
+            cr_expect_eq(rille_memory_usage(cx).current, before, "%s, call %zu: %zu bytes stay", c->name, k,
+                         rille_memory_usage(cx).current - before);
+        } else {
+            EXPECT_NO_ERROR(cx);
+        }
+        rille_clear_error(cx);
+        rille_scope_pop(cx);
+        rille_memory_trim(cx);
+        cr_expect_eq(h.blocks, blocks, "%s, call %zu: %zu blocks stay after its scope", c->name, k, h.blocks - blocks);
+        if (h.calls < k)
+            break;
+    }
+    cr_expect_geq(failed, 1, "%s was to fail", c->name);
+    rille_close(cx);
+    cr_expect_eq(h.blocks, 0, "%s leaks", c->name);
+}
+
+Test(memory, every_call_may_fail)
+{
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+        fail_each_allocation(&calls[i]);
+    fail_each_allocation(&(call){"copy", copied});
 }
 
 Test(memory, limit)
@@ -159,14 +356,98 @@ Test(memory, limit)
     rille_context *cx = open_on(&h, 1 << 20);
     rille_tensor *t = rille_zeros(cx, RILLE_FLOAT32, SHAPE(100000));
     cr_expect_not_null(t);
-    cr_expect_null(rille_zeros(cx, RILLE_FLOAT64, SHAPE(100000)));
-    cr_expect_eq(rille_error_status(cx), RILLE_ERROR_MEMORY);
-    cr_expect(strstr(rille_error(cx), "out of memory: 800000 bytes wanted") == rille_error(cx), "%s", rille_error(cx));
-    rille_clear_error(cx);
+    char message[128];
+    snprintf(message, sizeof message, "out of memory: 800000 bytes wanted, %zu in use, the limit is 1048576",
+             rille_memory_usage(cx).current + 64); /* the storage's own record is already there */
+    EXPECT_FAILS(cx, rille_zeros(cx, RILLE_FLOAT64, SHAPE(100000)), RILLE_ERROR_MEMORY, message);
     rille_free(t);
     cr_expect_not_null(rille_zeros(cx, RILLE_FLOAT64, SHAPE(100000))); /* the pool was given back for it */
-    cr_expect(h.bytes <= (1 << 20) + sizeof(rille_context) * 2);
+    cr_expect_eq(rille_memory_usage(cx).limit, 1 << 20);
     rille_close(cx);
+    cx = rille_open(NULL);
+    snprintf(message, sizeof message, "out of memory: %lld bytes wanted, 64 in use", 1LL << 60);
+    EXPECT_FAILS(cx, rille_empty(cx, RILLE_UINT8, SHAPE(1LL << 60)), RILLE_ERROR_MEMORY, message);
+    rille_close(cx);
+}
+
+Test(memory, usage)
+{
+    heap h = {0};
+    rille_context *cx = open_on(&h, 0);
+    size_t own = h.bytes; /* the context's */
+    rille_memory m = rille_memory_usage(cx);
+    cr_expect(m.current == 0 && m.peak == 0 && m.pooled == 0 && m.limit == 0 && m.system_allocations == 0);
+    rille_tensor *t = rille_zeros(cx, RILLE_FLOAT32, SHAPE(1000));
+    m = rille_memory_usage(cx);
+    cr_expect(m.current >= 4000 && m.current == h.bytes - own && m.peak == m.current && m.pooled == 0);
+    rille_free(t);
+    rille_memory after = rille_memory_usage(cx);
+    cr_expect(after.current == 0 && after.peak == m.peak && after.pooled == m.current, "freed blocks are kept");
+    t = rille_zeros(cx, RILLE_FLOAT32, SHAPE(999));
+    cr_expect_eq(rille_memory_usage(cx).system_allocations, m.system_allocations, "and used again");
+    rille_free(t);
+    rille_memory_trim(cx);
+    cr_expect(rille_memory_usage(cx).pooled == 0 && h.bytes == own, "until they are given back");
+    /* A call that fails is a call; so is the one after the pool was given back. */
+    rille_free(rille_zeros(cx, RILLE_FLOAT32, SHAPE(1000)));
+    size_t asked = h.calls, counted = rille_memory_usage(cx).system_allocations;
+    h.fails_at = h.calls + 1;
+    cr_expect_not_null(rille_zeros(cx, RILLE_FLOAT32, SHAPE(5000)), "the pool is given back, and the allocator asked again");
+    cr_expect_eq(rille_memory_usage(cx).system_allocations - counted, h.calls - asked);
+    rille_close(cx);
+    cr_expect_eq(h.blocks, 0);
+}
+
+Test(memory, elements_live_as_long_as_somebody_sees_them)
+{
+    heap h = {0};
+    rille_context *cx = open_on(&h, 0);
+    rille_tensor *t = rille_arange(cx, RILLE_FLOAT64, 0, 6, 1), *view = rille_narrow(t, 0, 2, 2);
+    rille_free(t);
+    EXPECT_VALUES(view, 2, 3);
+    rille_free(view);
+    cr_expect_eq(rille_memory_usage(cx).current, 0);
+    /* ... and what the graph needs as long as the graph does, though every handle but the last is gone */
+    rille_tensor *w = rille_arange(cx, RILLE_FLOAT64, 1, 3, 1), *g = NULL;
+    rille_set_requires_grad(w, true);
+    rille_scope_push(cx);
+    rille_tensor *loss = rille_keep(rille_sum(rille_mul(rille_exp(w), rille_mul(w, w)), NULL, 0, false));
+    rille_scope_pop(cx);
+    cr_expect_eq(rille_grad(&loss, 1, &w, 1, NULL, false, &g), RILLE_OK);
+    EXPECT_VALUES(g, exp(1) * 3, exp(2) * 8); /* e^w w^2 + e^w 2 w */
+    rille_free(w);
+    cr_expect_eq(rille_backward(loss, NULL), RILLE_OK, "into a leaf that nobody looks at any more");
+    rille_free(loss);
+    rille_free(g);
+    cr_expect_eq(rille_memory_usage(cx).current, 0, "%zu bytes stay", rille_memory_usage(cx).current);
+    rille_close(cx);
+    cr_expect_eq(h.blocks, 0);
+}
+
+/* A gradient that depends on what it is the gradient of must not keep both alive for ever. */
+Test(memory, gradients_make_no_cycles)
+{
+    heap h = {0};
+    rille_context *cx = open_on(&h, 0);
+    rille_tensor *w = rille_scalar(cx, RILLE_FLOAT64, 2), *g = NULL;
+    rille_set_requires_grad(w, true);
+    rille_tensor *y = rille_mul(w, rille_mul(w, w));
+    cr_expect_eq(rille_grad(&y, 1, &w, 1, NULL, true, &g), RILLE_OK);
+    cr_expect_eq(rille_set_gradient(w, g), RILLE_OK); /* g's graph leads to w */
+    EXPECT_VALUES(rille_gradient(w), 12);
+    rille_tensor *a = rille_scalar(cx, RILLE_FLOAT64, 1), *b = rille_scalar(cx, RILLE_FLOAT64, 2);
+    rille_set_gradient(a, b);
+    rille_set_gradient(b, a);
+    rille_set_gradient(a, a);
+    EXPECT_VALUES(rille_gradient(a), 1);
+    EXPECT_VALUES(rille_gradient(b), 1);
+    rille_free(a);
+    rille_free(b);
+    rille_free(y);
+    rille_free(g);
+    rille_free(w);
+    rille_close(cx);
+    cr_expect_eq(h.blocks, 0, "%zu blocks leak", h.blocks);
 }
 
 Test(memory, blocks_are_aligned)
@@ -182,25 +463,64 @@ Test(memory, scopes)
     rille_context *cx = open_with(1, 0);
     rille_scope_pop(cx); /* without a push: nothing */
     size_t before = rille_memory_usage(cx).current;
+    rille_tensor *made[300], *kept = NULL;
     for (int depth = 0; depth < 300; depth++) { /* deeper than there are scopes */
         rille_scope_push(cx);
-        rille_scalar(cx, RILLE_FLOAT32, depth);
+        made[depth] = rille_scalar(cx, RILLE_FLOAT32, depth);
+        if (depth == 290)
+            kept = rille_keep(rille_scalar(cx, RILLE_FLOAT32, 7));
     }
-    rille_tensor *kept = rille_keep(rille_scalar(cx, RILLE_FLOAT32, 7));
     rille_free(rille_scalar(cx, RILLE_FLOAT32, 8));
-    for (int depth = 0; depth < 300; depth++)
+    size_t all = rille_memory_usage(cx).current, one = (all - before) / 301;
+    for (int depth = 299; depth >= 255; depth--) {
+        cr_expect_eq(rille_item(made[depth]), depth);
         rille_scope_pop(cx);
+    }
+    cr_expect_eq(rille_item(made[254]), 254);
+    cr_expect_eq(rille_memory_usage(cx).current, all, "those that are too deep go when the last scope does");
+    rille_scope_pop(cx);
+    cr_expect_eq(rille_memory_usage(cx).current, before + 255 * one);
+    for (int depth = 253; depth >= 0; depth--) {
+        cr_expect_eq(rille_item(made[depth]), depth);
+        rille_scope_pop(cx);
+        cr_expect_eq(rille_memory_usage(cx).current, before + (size_t)(depth + 1) * one);
+    }
     cr_expect_eq(rille_item(kept), 7);
     rille_free(kept);
+    rille_scope_pop(cx);
     cr_expect_eq(rille_memory_usage(cx).current, before);
+    cr_expect_null(rille_keep(NULL));
+    rille_free(NULL);
+    EXPECT_NO_ERROR(cx);
+    rille_close(cx);
+}
+
+Test(memory, scopes_and_gradients)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *w = rille_scalar(cx, RILLE_FLOAT64, 3);
+    rille_set_requires_grad(w, true);
+    for (int i = 0; i < 300; i++)
+        rille_scope_push(cx); /* backward opens scopes of its own, deeper still */
+    cr_expect_eq(rille_backward(rille_mul(w, w), NULL), RILLE_OK);
+    for (int i = 0; i < 300; i++)
+        rille_scope_pop(cx);
+    EXPECT_VALUES(rille_gradient(w), 6); /* w's, not the scope's */
+    cr_expect_eq(rille_gradient(w), rille_keep(rille_gradient(w)));
+    rille_free(rille_gradient(w)); /* nothing: it is not a handle of the caller's */
+    EXPECT_VALUES(rille_gradient(w), 6);
     rille_close(cx);
 }
 
 Test(memory, options_out_of_range)
 {
     cr_expect_null(rille_open(&(rille_options){.threads = -1}));
-    cr_expect_null(rille_open(&(rille_options){.threads = 100000}));
+    cr_expect_null(rille_open(&(rille_options){.threads = 1025}));
     cr_expect_null(rille_open(&(rille_options){.index_base = 2}));
+    cr_expect_null(rille_open(&(rille_options){.index_base = -1}));
     cr_expect_null(rille_open(&(rille_options){.allocate = heap_allocate}));
+    cr_expect_null(rille_open(&(rille_options){.release = heap_release}));
+    heap h = {.fails_at = 1};
+    cr_expect_null(open_on(&h, 0));
     rille_close(NULL);
 }
