@@ -282,7 +282,7 @@ typedef struct rille_gradcheck_result {
     int64_t element;          /* which of its elements, row-major from 0 */
     double analytic, numeric;
 } rille_gradcheck_result;
-/* Compares the gradient of f(inputs) (weighted by fixed random numbers) with central differences in every element of every
+/* Compares the gradient of f(inputs) (weighted by fixed numbers) with central differences in every element of every
  * float64 input that requires a gradient. Fails on NaN and where no element was checked. options NULL: defaults. */
 RILLE_API rille_status rille_gradcheck(rille_context *cx, rille_function *f, void *user, rille_tensor *const *inputs, int count,
                                        const rille_gradcheck_options *options, rille_gradcheck_result *result);

@@ -188,6 +188,8 @@ static bool plant_seeds(const walk *w, const char *operation, rille_tensor *cons
 {
     for (int i = 0; i < count; i++) {
         rille_tensor *t = outputs[i], *seed = seeds == NULL ? NULL : seeds[i];
+        if (seed != NULL && rl_enter(operation, RL_LIST(t, seed)) == NULL)
+            return false;
         if (seed == NULL && t->numel != 1) {
             rl_fail(w->context, RILLE_ERROR_SHAPE,
                     "%s: the output has shape %s; give a seed of that shape, or reduce it to a scalar", operation, RL_SHAPE(t));
@@ -273,25 +275,24 @@ static rille_tensor *handle_of(rille_tensor *g)
 rille_status rille_grad(rille_tensor *const *outputs, int output_count, rille_tensor *const *inputs, int input_count,
                         rille_tensor *const *seeds, bool create_graph, rille_tensor **gradients)
 {
-    rille_context *cx = NULL;
+    if (output_count < 1 || input_count < 1 || outputs == NULL || inputs == NULL || gradients == NULL || outputs[0] == NULL)
+        return RILLE_ERROR_NULL;
+    rille_context *cx = outputs[0]->context;
+    for (int i = 0; i < input_count; i++)
+        gradients[i] = NULL;
     for (int i = 0; i < output_count + input_count; i++) {
         rille_tensor *t = i < output_count ? outputs[i] : inputs[i - output_count];
-        if (rl_enter("grad", cx == NULL ? RL_LIST(t) : RL_LIST(outputs[0], t)) == NULL)
-            return RILLE_ERROR_NULL;
-        cx = t->context;
+        if (rl_enter("grad", RL_LIST(outputs[0], t)) == NULL)
+            return rille_error_status(cx);
         if (i >= output_count && !rl_tracks(t))
             return rl_fail(cx, RILLE_ERROR_GRAPH, "grad: input %d does not require a gradient",
                            i - output_count + cx->options.index_base);
         if (!is_differentiable("grad", cx, t))
             return rille_error_status(cx);
     }
-    if (cx == NULL)
-        return RILLE_ERROR_ARGUMENT;
     walk w = {.context = cx, .create_graph = create_graph};
     node_list list = {0};
     rille_status status = RILLE_ERROR_MEMORY;
-    for (int i = 0; i < input_count; i++)
-        gradients[i] = NULL;
     for (int i = input_count - 1; i >= 0; i--)
         set_capture(inputs[i], &gradients[i]); /* named twice: the first place gets it */
     if (collect(cx, outputs, output_count, &list))

@@ -22,7 +22,7 @@ static rille_tensor *call(const check *c)
     return y;
 }
 
-/* Fixed weights in [0.5, 1.5): they turn f's result into one number that no symmetry can hide an error in. */
+/* Weights in [0.5, 1.5), always the same: they turn f's result into one number that no symmetry can hide an error in. */
 static rille_tensor *weights_like(rille_tensor *y)
 {
     rille_tensor *w = rille_empty(y->context, RILLE_FLOAT64, y->rank, y->shape);
@@ -128,8 +128,9 @@ static rille_status check_inputs(const check *c)
     if (c->count < 1 || c->count > MOST_INPUTS)
         return rl_fail(c->context, RILLE_ERROR_ARGUMENT, "gradcheck: %d inputs; 1 ... %d expected", c->count, MOST_INPUTS);
     for (int i = 0; i < c->count; i++) {
-        if (rl_enter("gradcheck", RL_LIST(c->inputs[i])) == NULL)
-            return RILLE_ERROR_NULL;
+        if (c->inputs[i] == NULL || c->inputs[i]->context != c->context)
+            return rl_fail(c->context, RILLE_ERROR_NULL, "gradcheck: input %d is no tensor of this context",
+                           i + c->context->options.index_base);
         if (rille_requires_grad(c->inputs[i]) && (c->inputs[i]->dtype != RILLE_FLOAT64 || !rille_is_leaf(c->inputs[i])))
             return rl_fail(c->context, RILLE_ERROR_DTYPE, "gradcheck: input %d is %s; a float64 leaf expected",
                            i + c->context->options.index_base, rille_dtype_name(c->inputs[i]->dtype));

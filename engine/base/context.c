@@ -84,17 +84,20 @@ rille_status rl_fail(rille_context *cx, rille_status status, const char *format,
 
 const char *rille_error(const rille_context *cx)
 {
+    if (cx == NULL)
+        return "there is no context: rille_open failed";
     return cx->status == RILLE_OK ? NULL : cx->message;
 }
 
 rille_status rille_error_status(const rille_context *cx)
 {
-    return cx->status;
+    return cx == NULL ? RILLE_ERROR_NULL : cx->status;
 }
 
 void rille_clear_error(rille_context *cx)
 {
-    cx->status = RILLE_OK;
+    if (cx != NULL)
+        cx->status = RILLE_OK;
 }
 
 void rille_cancel(rille_context *cx)

@@ -48,6 +48,12 @@ static rille_tensor *read_open(rille_context *cx, const char *path, FILE *file)
 
 rille_tensor *rille_read_idx(rille_context *cx, const char *path)
 {
+    if (cx == NULL)
+        return NULL;
+    if (path == NULL) {
+        rl_fail(cx, RILLE_ERROR_NULL, "read_idx: the path is NULL");
+        return NULL;
+    }
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
         rl_fail(cx, RILLE_ERROR_IO, "read_idx: %s: %s", path, strerror(errno));

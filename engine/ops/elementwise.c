@@ -183,5 +183,5 @@ void rl_vjp_abs(rl_node *node, rille_tensor *g, rille_tensor **gradient) /* sign
         return;
     rille_tensor *zero = rille_scalar(node->context, a->dtype, 0);
     rille_tensor *sign = rille_sub(rille_to(rille_greater(a, zero), a->dtype), rille_less(a, zero));
-    gradient[0] = rille_mul(g, rille_add(sign, rille_mul(zero, a)));
+    gradient[0] = rille_mul(g, rille_div(sign, rille_equal(a, a))); /* 0 / 0 at NaN */
 }

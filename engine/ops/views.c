@@ -107,6 +107,10 @@ rille_tensor *rille_permute(rille_tensor *t, const int *dims)
         return NULL;
     rl_attributes attributes = {0};
     bool used[RILLE_MAX_RANK] = {false};
+    if (dims == NULL && t->rank > 0) {
+        rl_fail(cx, RILLE_ERROR_NULL, "permute: the list of dimensions is NULL");
+        return NULL;
+    }
     for (int d = 0; d < t->rank; d++) {
         int from = rl_dimension(t, "permute", dims[d]);
         if (from < 0)

@@ -32,9 +32,11 @@ static rille_status check_options(rille_context *cx, const rille_sgd_options *o)
     return RILLE_OK;
 }
 
-static rille_status check_parameter(rille_context *cx, int i, const rille_tensor *p, const rille_tensor *v)
+static rille_status check_parameter(rille_context *cx, int i, const rille_tensor *p, const rille_tensor *v, bool moves)
 {
     int at = i + cx->options.index_base;
+    if (moves && v == NULL)
+        return rl_fail(cx, RILLE_ERROR_NULL, "sgd: velocity %d is NULL", at);
     if (p == NULL || p->context != cx)
         return rl_fail(cx, RILLE_ERROR_NULL, "sgd: parameter %d is no tensor of this context", at);
     if (!rl_is_floating(p->dtype) || p->node != NULL)
@@ -65,12 +67,16 @@ static rille_status step(rille_context *cx, rille_tensor *p, rille_tensor *v, co
 rille_status rille_sgd_step(rille_context *cx, int count, rille_tensor *const *parameters, rille_tensor *const *velocity,
                             const rille_sgd_options *options)
 {
+    if (cx == NULL)
+        return RILLE_ERROR_NULL;
+    if (options == NULL || (parameters == NULL && count > 0))
+        return rl_fail(cx, RILLE_ERROR_NULL, "sgd: %s NULL", options == NULL ? "the options are" : "the list of parameters is");
     rille_status status = check_options(cx, options);
     bool moves = options->momentum != 0;
     if (status == RILLE_OK && moves && velocity == NULL)
         return rl_fail(cx, RILLE_ERROR_ARGUMENT, "sgd: momentum %g needs velocities", options->momentum);
     for (int i = 0; status == RILLE_OK && i < count; i++)
-        status = check_parameter(cx, i, parameters[i], moves ? velocity[i] : NULL);
+        status = check_parameter(cx, i, parameters[i], moves ? velocity[i] : NULL, moves);
     for (int i = 0; status == RILLE_OK && i < count; i++)
         if (parameters[i]->gradient != NULL)
             status = step(cx, parameters[i], moves ? velocity[i] : NULL, options);

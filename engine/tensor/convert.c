@@ -87,6 +87,8 @@ rille_status rille_copy_out(const rille_tensor *t, rille_dtype dtype, void *buff
         return RILLE_ERROR_NULL;
     if (rille_dtype_size(dtype) == 0)
         return rl_fail(t->context, RILLE_ERROR_DTYPE, "copy_out: %d is no dtype", (int)dtype);
+    if (buffer == NULL && t->numel > 0)
+        return rl_fail(t->context, RILLE_ERROR_NULL, "copy_out: the buffer is NULL");
     rl_storage outside = {.data = buffer};
     rille_tensor dense = {.context = t->context, .storage = &outside, .dtype = dtype, .rank = t->rank, .numel = t->numel};
     int64_t stride = 1;

@@ -13,6 +13,11 @@ rille_tensor *rille_empty(rille_context *cx, rille_dtype dtype, int rank, const 
 rille_tensor *rille_from(rille_context *cx, rille_dtype dtype, int rank, const int64_t *shape, const void *data)
 {
     rille_tensor *t = rl_new(cx, "from", dtype, rank, shape);
+    if (t != NULL && t->numel > 0 && data == NULL) {
+        rl_fail(cx, RILLE_ERROR_NULL, "from: the data is NULL");
+        rille_free(t);
+        return NULL;
+    }
     if (t != NULL && t->numel > 0)
         memcpy(rl_data(t), data, (size_t)t->numel * rille_dtype_size(dtype));
     return t;
@@ -75,7 +80,9 @@ static rille_tensor *progression(rille_context *cx, const char *operation, rille
 rille_tensor *rille_arange(rille_context *cx, rille_dtype dtype, double start, double end, double step)
 {
     double count = ceil((end - start) / step);
-    if (!(count < 0x1p62) || step == 0) {
+    if (cx == NULL)
+        return NULL;
+    if (!(count < 0x1p62) || step == 0 || !isfinite(step)) {
         rl_fail(cx, RILLE_ERROR_ARGUMENT, "arange: from %g to %g in steps of %g is no finite progression", start, end, step);
         return NULL;
     }

@@ -75,6 +75,8 @@ static void normal_float64(void *work, size_t begin, size_t end)
 static rille_tensor *drawn(rille_context *cx, const char *operation, rille_dtype dtype, int rank, const int64_t *shape,
                            rl_body *float32, rl_body *float64)
 {
+    if (cx == NULL)
+        return NULL;
     if (!rl_is_floating(dtype)) {
         rl_fail(cx, RILLE_ERROR_DTYPE, "%s: dtype is %s; float32 or float64 expected", operation, rille_dtype_name(dtype));
         return NULL;

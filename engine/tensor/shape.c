@@ -28,6 +28,10 @@ bool rl_check_shape(rille_context *cx, const char *operation, rille_dtype dtype,
         rl_fail(cx, RILLE_ERROR_SHAPE, "%s: rank %d is not in 0 ... %d", operation, rank, RILLE_MAX_RANK);
         return false;
     }
+    if (rank > 0 && shape == NULL) {
+        rl_fail(cx, RILLE_ERROR_NULL, "%s: the shape is NULL", operation);
+        return false;
+    }
     bool overflow = false, empty = false;
     int64_t n = 1;
     for (int d = 0; d < rank; d++) {

@@ -36,12 +36,13 @@ static void unlink_handle(rille_tensor *t)
 
 void rille_scope_push(rille_context *cx)
 {
-    cx->scope_depth++;
+    if (cx != NULL)
+        cx->scope_depth++;
 }
 
 void rille_scope_pop(rille_context *cx)
 {
-    if (cx->scope_depth == 0)
+    if (cx == NULL || cx->scope_depth == 0)
         return;
     if (cx->scope_depth < RL_MOST_SCOPES)
         while (innermost(cx)->first != NULL)
@@ -85,14 +86,15 @@ static void drop_storage(rille_context *cx, rl_storage *storage)
 
 void rl_drop(rille_tensor *t)
 {
-    if (t == NULL || --t->references > 0)
-        return;
-    if (t->node != NULL && t->node->output == t)
-        t->node->output = NULL;
-    rl_node_drop(t->node);
-    rl_drop(t->gradient);
-    drop_storage(t->context, t->storage);
-    rl_release(t->context, t, sizeof *t);
+    while (t != NULL && --t->references == 0) { /* a gradient may have a gradient: a chain of any length needs no stack */
+        rille_tensor *gradient = t->gradient;
+        if (t->node != NULL && t->node->output == t)
+            t->node->output = NULL;
+        rl_node_drop(t->node);
+        drop_storage(t->context, t->storage);
+        rl_release(t->context, t, sizeof *t);
+        t = gradient;
+    }
 }
 
 static rl_storage *new_storage(rille_context *cx, size_t bytes)
@@ -137,7 +139,7 @@ static void set_row_major(rille_tensor *t)
 rille_tensor *rl_new(rille_context *cx, const char *operation, rille_dtype dtype, int rank, const int64_t *shape)
 {
     int64_t numel;
-    if (!rl_check_shape(cx, operation, dtype, rank, shape, &numel))
+    if (cx == NULL || !rl_check_shape(cx, operation, dtype, rank, shape, &numel))
         return NULL;
     rille_tensor *t = new_tensor(cx, new_storage(cx, (size_t)numel * rille_dtype_size(dtype)));
     if (t == NULL)
@@ -209,36 +211,38 @@ rille_context *rl_enter(const char *operation, rl_list inputs)
 
 rille_context *rille_context_of(const rille_tensor *t)
 {
-    return t->context;
+    return t == NULL ? NULL : t->context;
 }
 
 rille_dtype rille_dtype_of(const rille_tensor *t)
 {
-    return t->dtype;
+    return t == NULL ? RILLE_FLOAT32 : t->dtype;
 }
 
 int rille_rank(const rille_tensor *t)
 {
-    return t->rank;
+    return t == NULL ? 0 : t->rank;
 }
 
 const int64_t *rille_shape(const rille_tensor *t)
 {
-    return t->shape;
+    return t == NULL ? NULL : t->shape;
 }
 
 const int64_t *rille_strides(const rille_tensor *t)
 {
-    return t->stride;
+    return t == NULL ? NULL : t->stride;
 }
 
 int64_t rille_numel(const rille_tensor *t)
 {
-    return t->numel;
+    return t == NULL ? 0 : t->numel;
 }
 
 bool rille_is_contiguous(const rille_tensor *t)
 {
+    if (t == NULL)
+        return false;
     int64_t expected = 1;
     for (int d = t->rank - 1; d >= 0; d--) {
         if (t->shape[d] != 1 && t->stride[d] != expected)
@@ -255,7 +259,8 @@ void *rille_data(rille_tensor *t)
 
 void rille_touch(rille_tensor *t)
 {
-    t->storage->version++;
+    if (t != NULL)
+        t->storage->version++;
 }
 
 double rille_item(const rille_tensor *t)

@@ -1,5 +1,6 @@
 /* The graph: what is recorded, what accumulates, and what is refused. */
 #include "engine/support.h"
+#include "tensor/tensor.h"
 
 #include <pthread.h>
 
@@ -170,4 +171,60 @@ Test(graph, deep_ones_need_no_stack)
     pthread_attr_setstacksize(&attributes, 256 << 10);
     cr_assert_eq(pthread_create(&thread, &attributes, deep, NULL), 0);
     pthread_join(thread, NULL);
+}
+
+Test(graph, long_chains_of_gradients_need_no_stack)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *t = rille_scalar(cx, RILLE_FLOAT32, 0);
+    for (int i = 0; i < 300000; i++) {
+        rille_tensor *next = rille_scalar(cx, RILLE_FLOAT32, 0);
+        next->gradient = t; /* as set_gradient would, but for its view */
+        t->references++;
+        rille_free(t);
+        t = next;
+    }
+    rille_free(t);
+    rille_close(cx);
+}
+
+Test(graph, slope_of_abs)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *x = rille_from(cx, RILLE_FLOAT32, SHAPE(6), (float[]){INFINITY, -INFINITY, NAN, 0, -3, 3});
+    rille_set_requires_grad(x, true);
+    cr_expect_eq(rille_backward(rille_sum(rille_abs(x), NULL, 0, false), NULL), RILLE_OK);
+    EXPECT_VALUES(rille_gradient(x), 1, -1, NAN, 0, -1, 1);
+    rille_close(cx);
+}
+
+Test(host, null_is_survived)
+{
+    rille_context *cx = open_with(1, 0);
+    cr_expect(rille_numel(NULL) == 0 && rille_rank(NULL) == 0 && rille_shape(NULL) == NULL && rille_strides(NULL) == NULL);
+    cr_expect(rille_context_of(NULL) == NULL && !rille_is_contiguous(NULL) && rille_data(NULL) == NULL);
+    rille_touch(NULL);
+    rille_free(NULL);
+    cr_expect_null(rille_keep(NULL));
+    EXPECT_FAILS(cx, rille_zeros(cx, RILLE_FLOAT32, 2, NULL), RILLE_ERROR_NULL, "zeros: the shape is NULL");
+    EXPECT_FAILS(cx, rille_from(cx, RILLE_FLOAT32, SHAPE(2), NULL), RILLE_ERROR_NULL, "from: the data is NULL");
+    EXPECT_FAILS(cx, rille_permute(rille_zeros(cx, RILLE_FLOAT32, SHAPE(2)), NULL), RILLE_ERROR_NULL,
+                 "permute: the list of dimensions is NULL");
+    EXPECT_FAILS(cx, rille_read_idx(cx, NULL), RILLE_ERROR_NULL, "read_idx: the path is NULL");
+    EXPECT_STATUS(cx, rille_copy_out(rille_zeros(cx, RILLE_FLOAT32, SHAPE(2)), RILLE_FLOAT32, NULL), RILLE_ERROR_NULL,
+                  "copy_out: the buffer is NULL");
+    EXPECT_STATUS(cx, rille_sgd_step(cx, 0, NULL, NULL, NULL), RILLE_ERROR_NULL, "sgd: the options are NULL");
+    rille_tensor *w = leaf(cx, 1), *none = NULL, *g = NULL;
+    EXPECT_STATUS(cx, rille_sgd_step(cx, 1, &w, &none, &(rille_sgd_options){.momentum = 0.5}), RILLE_ERROR_NULL,
+                  "sgd: velocity 0 is NULL");
+    cr_expect_eq(rille_grad(NULL, 0, &w, 1, NULL, false, &g), RILLE_ERROR_NULL);
+    cr_expect_eq(rille_grad(&w, 1, NULL, 0, NULL, false, NULL), RILLE_ERROR_NULL);
+
+    cr_expect_str_eq(rille_error(NULL), "there is no context: rille_open failed");
+    rille_clear_error(NULL);
+    rille_scope_push(NULL);
+    rille_scope_pop(NULL);
+    cr_expect(rille_scalar(NULL, RILLE_FLOAT32, 1) == NULL && rille_rand(NULL, RILLE_FLOAT32, SHAPE(2)) == NULL &&
+              rille_arange(NULL, RILLE_FLOAT32, 0, 3, 1) == NULL && rille_read_idx(NULL, "x") == NULL);
+    rille_close(cx);
 }
