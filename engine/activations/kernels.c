@@ -5,8 +5,12 @@
  * reordering anything, so an element's result does not depend on where it stands. */
 #include "activations/kernels.h"
 
+#include "math/algebraic.h"
+#include "math/arctangent.h"
+#include "math/inverse_sinh.h"
 #include "math/logistic.h"
 #include "math/piecewise.h"
+#include "math/sine.h"
 #include "math/tanh.h"
 
 /* The functions that rows may use: constant (math/precision.h) and the macros at the end of each of these headers. */

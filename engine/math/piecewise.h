@@ -12,9 +12,9 @@ RL_INLINE double rl_times(double a, double x)
     return a * (a == 0 ? finite : x);
 }
 
-/* start + a (x - origin), near its zero as well: the three steps are exact but for a times the low part of the difference and the
- * sum of the low parts, 2^-105 of the largest term. Where x or the product leaves 2^-900 ... 2^900, in magnitude, the sum is a
- * plain one: within 0.51 ULP of it start and origin would have to be as extreme. */
+/* start + a (x - origin), near its zero as well: the three steps are exact but for a times the low part of the difference and
+ * the sum of the low parts, 2^-105 of the largest term. Where x or the product leaves 2^-900 ... 2^900, in magnitude, the sum
+ * is a plain one: within 0.51 ULP of it start and origin would have to be as extreme. */
 RL_INLINE double rl_line(double start, double a, double x, double origin)
 {
     const rl_double_double difference = rl_two_sum(x, -origin), product = rl_two_product(a, difference.hi);
@@ -24,12 +24,13 @@ RL_INLINE double rl_line(double start, double a, double x, double origin)
     return ((size > 0x1p-900) & (size < 0x1p900) & (rl_magnitude(x) < 0x1p900)) ? exact : plain;
 }
 
-/* a x, a in two parts, |x| < 2^995. Error < 0.51 ULP; where it is subnormal or nearly, so that parts of parts would be, < 1.5 ULP. */
+/* a x, a in two parts, |x| < 2^995. Error < 0.51 ULP; where it is subnormal or nearly, so that parts of parts would be, < 1.5
+ * ULP. */
 RL_INLINE double rl_dd_times(rl_double_double a, double x)
 {
     const rl_double_double product = rl_two_product(a.hi, x);
     const double low = rl_magnitude(product.hi) > 0x1p-900 ? product.lo : 0;
-    return product.hi + (low + a.lo * x);
+    return x == 0 ? product.hi : product.hi + (low + a.lo * x);
 }
 
 /* (a + b) / 6, of relative error < 2^-52. */

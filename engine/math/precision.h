@@ -6,7 +6,7 @@
  *     f_53  for float64 kernels: arithmetic in double-double, error < 0.6 ULP of the double result, subnormals included.
  *
  * Each is straight-line code, so that loops over it become vector code: a conditional expression chooses between values, never
- * between computations; there are no tables, no calls, no conversions between doubles and integers. NaN comes out where NaN
+ * between computations; there are no calls, no tables and no conversions to integers (but in sine.h). NaN comes out where NaN
  * went in. Round-to-nearest is assumed and -ffp-contract=off: a fused multiply-add happens where rl_madd says so. */
 #ifndef RL_MATH_PRECISION_H
 #define RL_MATH_PRECISION_H
