@@ -161,6 +161,19 @@ static rille_tensor *call_function(rille_context *cx, rille_tensor *const *input
     return y;
 }
 
+/* Puts a copy in the place of the script's table, which its function may change while it is called. */
+static void keep_list(lua_State *L, const rlua_list *list)
+{
+    if (lua_type(L, list->index) != LUA_TTABLE)
+        return;
+    lua_createtable(L, list->count, 0);
+    for (int i = 1; i <= list->count; i++) {
+        lua_rawgeti(L, list->index, i);
+        lua_rawseti(L, -2, i);
+    }
+    lua_replace(L, list->index);
+}
+
 static void pin(lua_State *L, const rlua_list *list, int by)
 {
     for (int i = 0; i < list->count; i++)
@@ -224,6 +237,7 @@ static int gradcheck(lua_State *L)
     rille_gradcheck_options options = read_check_options(L);
     rille_gradcheck_result result;
     checker c = {.L = L, .inputs = rlua_list_new(L, 2, 2)};
+    keep_list(L, &c.inputs);
     lua_pushnil(L);
     c.failure = lua_gettop(L);
     rlua_list_fill(L, &c.inputs);

@@ -158,4 +158,20 @@ function check.positive_integer(n, name, what, value)
     return integer
 end
 
+--- Makes every function of a class, but for those in `except`, hold its first argument against is_self: a method called
+-- with '.' is told so, with the script's line, instead of failing somewhere inside.
+function check.methods(class, what, is_self, except)
+    for name, method in pairs(class) do
+        if type(method) == "function" and not (except and except[name]) then
+            class[name] = function(self, ...)
+                if not is_self(self) then
+                    check.fail("bad self for '%s' (%s expected, got %s; methods are called with ':')", name, what,
+                        check.type_name(self))
+                end
+                return method(self, ...)
+            end
+        end
+    end
+end
+
 return check

@@ -118,6 +118,7 @@ function data.batches(x, y, size, options)
     size = check.positive_integer(3, "batches", "size", size)
     options = check.options(4, "batches", options, { shuffle = { "number", "boolean" }, drop_last = false })
     local n, order = x:size(1), nil
+    size = math.min(size, math.max(n, 1))
     if math.type(options.shuffle) == "integer" then
         order = permutation(n, options.shuffle)
     elseif type(options.shuffle) == "number" then

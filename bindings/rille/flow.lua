@@ -326,4 +326,8 @@ function probe_metatable.__tostring(probe)
             probe.saturation))
 end
 
+check.methods(Probe, "probe", function(self)
+    return getmetatable(self) == probe_metatable
+end)
+
 return check.strict(flow, "rille.flow")

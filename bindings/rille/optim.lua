@@ -16,13 +16,17 @@ local function check_parameters(name, parameters)
     elseif #parameters == 0 then
         check.argument(1, name, "the list of parameters is empty")
     end
-    local list = {}
+    local list, seen = {}, {}
     for i, parameter in ipairs(parameters) do
         if not check.is_tensor(parameter) then
             check.argument(1, name, "[%d]: tensor expected, got %s", i, check.type_name(parameter))
         elseif not (parameter:requires_grad() and parameter:is_leaf()) then
             check.argument(1, name, "[%d]: a leaf tensor with requires_grad expected", i)
         end
+        if seen[parameter] then
+            check.argument(1, name, "[%d]: the same parameter as [%d]; it would be moved twice", i, seen[parameter])
+        end
+        seen[parameter] = i
         list[i] = parameter
     end
     return list
@@ -37,6 +41,9 @@ end
 local function check_settings(n, name, settings)
     check_range(n, name, "lr", settings.lr, 0)
     check_range(n, name, "momentum", settings.momentum, 0)
+    if settings.momentum >= 1 then
+        check.argument(n, name, "momentum is %s, expected one below 1", check.value_text(settings.momentum))
+    end
     check_range(n, name, "weight_decay", settings.weight_decay, 0)
     if settings.nesterov and settings.momentum == 0 then
         check.argument(n, name, "nesterov needs a momentum above 0")
@@ -102,5 +109,9 @@ function SGD:zero_grad()
         parameter.grad = nil
     end
 end
+
+check.methods(SGD, "SGD", function(self)
+    return getmetatable(self) == sgd
+end)
 
 return check.strict(optim, "rille.optim")

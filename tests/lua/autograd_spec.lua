@@ -336,3 +336,18 @@ describe("rille.sgd_step", function()
         close(p - 0.5, w[1], 1e-12)
     end)
 end)
+
+describe("gradcheck", function()
+    it("is not misled by a function that changes the list of inputs", function()
+        local x = rille.rand(3, { dtype = "float64", requires_grad = true })
+        local list = { x }
+        assert.is_true(rille.gradcheck(function(a)
+            list[1] = "something else"
+            return a:exp()
+        end, list))
+        x:free() -- nothing holds on to it
+        local w = rille.ones(1, { requires_grad = true })
+        w:mul(w):sum():backward()
+        assert.are.equal(2, w.grad:item())
+    end)
+end)

@@ -526,3 +526,30 @@ describe("nn.init", function()
             message_of(nn.init.kaiming_normal, rille.zeros(2, 2), { mode = "fan" }))
     end)
 end)
+
+describe("methods", function()
+    it("say so when they are called with a dot", function()
+        local optim, flow = require "rille.optim", require "rille.flow"
+        local net = nn.Sequential { nn.Linear(2, 2) }
+        local sgd, probe = optim.SGD(net:parameters(), { lr = 0.1 }), flow.probe(net)
+        local function message(f, ...)
+            local ok, problem = pcall(f, ...)
+            assert.is_false(ok)
+            return (problem:gsub("^[^:]*:%d+: ", ""))
+        end
+        assert.are.equal("bad self for 'parameters' (module expected, got nil; methods are called with ':')",
+            message(net.parameters))
+        assert.are.equal("bad self for 'train' (module expected, got boolean; methods are called with ':')",
+            message(net.train, true))
+        assert.are.equal("bad self for 'step' (SGD expected, got nil; methods are called with ':')", message(sgd.step))
+        assert.are.equal("bad self for 'record' (probe expected, got tensor; methods are called with ':')",
+            message(probe.record, rille.zeros(1)))
+        probe:detach()
+    end)
+
+    it("show a net that holds itself", function()
+        local net = nn.Sequential { nn.Linear(2, 2) }
+        net.me = net
+        assert.is_truthy(tostring(net):find("me Sequential %(above%)"))
+    end)
+end)

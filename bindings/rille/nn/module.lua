@@ -295,5 +295,6 @@ end
 for name, method in pairs(state_methods) do
     Module[name] = method
 end
+check.methods(Module, "module", is_module, { extend = true, init = true, forward = true, describe = true })
 
 return { Module = Module, is_module = is_module }

@@ -87,19 +87,25 @@ local function own_summary(module)
     return table.concat(shapes, ", "), count > 0 and text.count(count) or ""
 end
 
-local function add_rows(module, name, depth, rows)
-    local inside = module:describe()
+-- A module that stands in several places is shown whole in the first; so is one that holds itself.
+local function add_rows(module, name, depth, rows, seen)
     local label = ("  "):rep(depth) .. (name ~= "" and name .. " " or "") .. module.class_name
+    if seen[module] then
+        rows[#rows + 1] = { label .. " (above)", "", "" }
+        return
+    end
+    seen[module] = true
+    local inside = module:describe()
     rows[#rows + 1] = { label .. (inside and "(" .. inside .. ")" or ""), own_summary(module) }
     for child_name, child in module:named_children() do
-        add_rows(child, child_name, depth + 1, rows)
+        add_rows(child, child_name, depth + 1, rows, seen)
     end
 end
 
 --- print(net): a line a module, with its parameters' shapes and number, then the sum. A shared parameter counts once.
 function walks.instance.__tostring(self)
     local rows, total = {}, 0
-    add_rows(self, "", 0, rows)
+    add_rows(self, "", 0, rows, {})
     for _, parameter in ipairs(self:parameters()) do
         total = total + parameter:numel()
     end
