@@ -1,8 +1,7 @@
-/* The exponential of numbers that are not positive, taken apart: e^x = 2^n (1 + p).
+/* The exponential, taken apart: e^x = 2^n (1 + p).
  *
  * n = nearest integer to x / ln 2, r = x - n ln 2, |r| <= ln 2 / 2 (1 + 2^-40), p = e^r - 1. From these parts come e^x without
- * a second rounding, e^x - 1 = (2^n - 1) + 2^n p without cancellation, and e^x below the smallest double.
- * A function that is not bounded by the exponential's decay needs a reduction of its own for x > 0. */
+ * a second rounding, e^x - 1 = (2^n - 1) + 2^n p without cancellation, and e^x beyond the smallest and the largest double. */
 #ifndef RL_MATH_EXP_H
 #define RL_MATH_EXP_H
 
@@ -15,14 +14,15 @@ typedef struct rl_exp_parts_24 {
     double p;     /* error < 2^-43 |p| where n = 0, < 2^-42 elsewhere */
 } rl_exp_parts_24;
 
-/* x <= 0, or NaN (then p is). Below -700, which is 0 in any float32 result, power is 0.
+/* NaN gives a p that is NaN. Below -700, which is 0 in any float32 result, power is 0; above 700, which is infinite in any, it
+ * gives e^700.
  *
  * r is exact for n = 0, else off by |n| ulp(ln 2) / 2 + ulp(n ln 2) / 2 < 2^-43. p = r + r^2 P(r), with P the polynomial of
  * degree 7 of least relative error in p: 2^-43.3 with these rounded coefficients, evaluated to 2^-51. */
 RL_INLINE rl_exp_parts_24 rl_exp_apart_24(double x)
 {
     const double ln_2 = 0x1.62e42fefa39efp-1;
-    const double bounded = x < -700 ? -700 : x;
+    const double low = x < -700 ? -700 : x, bounded = low > 700 ? 700 : low;
     const double n = rl_nearest_integer(bounded * RL_LOG2_E);
     const double r = rl_madd(-n, ln_2, bounded);
     double P = 0x1.72f7a6721af93p-19;
@@ -37,23 +37,25 @@ RL_INLINE rl_exp_parts_24 rl_exp_apart_24(double x)
 }
 
 typedef struct rl_exp_parts_53 {
-    double n;           /* >= -1082 */
-    rl_double_double p; /* error < 0.09 * 2^-53 |p| + 2^-75, the latter only for n < 0; of e^r, < 0.04 * 2^-53 e^r */
+    double n;           /* -1082 to 1082 */
+    rl_double_double p; /* error < 0.09 * 2^-53 |p| + 2^-75, the latter only for n != 0; of e^r, < 0.04 * 2^-53 e^r */
 } rl_exp_parts_53;
 
-/* x <= 0, or NaN (then both parts are). Below -750, which is 0 even after a multiplication by 8, it gives e^-750.
+/* e^(x + low), |low| <= ulp(x); what low adds to r must not be more than 2^-44 of 1. NaN gives parts that are. Beyond -750 and
+ * 750, where the result is 0 or infinite even after a multiplication or division by 8, x counts as these, and low as 0.
  *
  * ln 2 is taken in two parts of 42 bits, off by 2^-86 in all, so that n ln_2_hi, n ln_2_lo and the difference from x (Sterbenz)
  * are exact: r is off by at most 2^-75. p = r + r^2 / 2 + r^3 Q(r), with Q the polynomial of degree 9 of least
  * relative error in p: 2^-60.2 with these rounded coefficients. The first two terms are good to 100 bits. The third is largest
  * at r = -ln 2 / 2, 0.022 of p and 0.009 of e^r, where its roundings (r^2, r^3, Q, the product, the sum) add up to
  * 0.52 + 0.75 + 1.0 + 0.62 + 0.62 < 3.6 times 2^-53 of it: 0.08 2^-53 of p, to which 2^-60.2 adds 0.007. */
-RL_INLINE rl_exp_parts_53 rl_exp_apart_53(double x)
+RL_INLINE rl_exp_parts_53 rl_exp_apart_low_53(double x, double low)
 {
     const double ln_2_hi = 0x1.62e42fefa38p-1, ln_2_lo = 0x1.ef35793c76p-45;
-    const double bounded = x < -750 ? -750 : x;
+    const double above = x < -750 ? -750 : x, bounded = above > 750 ? 750 : above;
     const double n = rl_nearest_integer(bounded * RL_LOG2_E);
-    const rl_double_double r = rl_two_sum(bounded - n * ln_2_hi, -n * ln_2_lo);
+    const rl_double_double near = rl_two_sum(bounded - n * ln_2_hi, -n * ln_2_lo);
+    const rl_double_double r = rl_two_sum(near.hi, near.lo + (bounded == x ? low : 0));
     const rl_double_double square = rl_two_product(r.hi, r.hi);
     double Q = 0x1.1f92c1a2b1bd0p-29;
     Q = rl_madd(Q, r.hi, 0x1.af5e7b96e7ff9p-26);
@@ -66,9 +68,15 @@ RL_INLINE rl_exp_parts_53 rl_exp_apart_53(double x)
     Q = rl_madd(Q, r.hi, 0x1.5555555555559p-5);
     Q = rl_madd(Q, r.hi, 0x1.5555555555559p-3);
     const rl_double_double first_two = rl_fast_two_sum(r.hi, 0.5 * square.hi);
-    const double low = first_two.lo + (0.5 * square.lo + rl_madd(r.hi, r.lo, r.lo));
-    const double rest = rl_madd(square.hi * r.hi, Q, low);
+    const double tail = first_two.lo + (0.5 * square.lo + rl_madd(r.hi, r.lo, r.lo));
+    const double rest = rl_madd(square.hi * r.hi, Q, tail);
     return (rl_exp_parts_53){n, rl_fast_two_sum(first_two.hi, rest)};
+}
+
+/* e^x. */
+RL_INLINE rl_exp_parts_53 rl_exp_apart_53(double x)
+{
+    return rl_exp_apart_low_53(x, 0);
 }
 
 #endif

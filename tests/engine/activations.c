@@ -402,9 +402,11 @@ static void check_specials(rille_context *cx, const activation_row *row, rille_d
 
 Test(special_values, as_tabulated)
 {
+    int wanted = 0;
+    for (int i = 0; i < SPECIALS; i++)
+        wanted += is_wanted(specials[i].name);
     for_each_row(check_specials);
-    cr_expect_eq(specials_checked, 2 * 3 * SPECIALS, "only %d values checked: is a name not in the registry?",
-                 specials_checked);
+    cr_expect_eq(specials_checked, 2 * 3 * wanted, "only %d values checked: is a name not in the registry?", specials_checked);
 }
 
 /* Wherever NaN stands in a vector, however it is signed, NaN comes out; and nowhere else. */
