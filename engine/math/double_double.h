@@ -69,19 +69,26 @@ RL_INLINE rl_double_double rl_dd_divide(rl_double_double a, rl_double_double b)
     return rl_fast_two_sum(quotient, remainder * reciprocal);
 }
 
+/* a 2^n for an integer |n| < 2000, in two steps, since 2^n may have no double. The first of them is exact for 2^-400 < |a| <
+ * 2^400: a result that becomes subnormal is rounded once. */
+RL_INLINE double rl_scale(double a, double n)
+{
+    const double half = rl_nearest_integer(0.5 * n);
+    return a * rl_power_of_two(half) * rl_power_of_two(n - half);
+}
+
 /* (hi + lo) 2^n to double, rounded once: error < 0.5 ULP + 2^-50 ULP; infinite where that overflows. For integers
- * -1082 <= n <= 1082 and, where n <= -1022 (a result that may be subnormal), 0.7 <= hi < 1.42.
+ * -1155 <= n <= 1155 and, where n <= -1022 (a result that may be subnormal), 0.7 <= hi < 1.42.
  *
  * Scaling a subnormal result would round for a second time. Hence the bits that it has no room for are rounded away before:
  * with k = -1022 - n, 2^-1074 is 2^(k - 52) in units of 2^n, the ulp of the binade [2^k, 2^(k+1)), and `offset` is what brings
- * the sum into that binade. Taking it off again is exact, and so is the scaling (in two steps: 2^n may have no double). */
+ * the sum into that binade. Taking it off again is exact, and so is the scaling. */
 RL_INLINE double rl_dd_round(rl_double_double a, double n)
 {
     const double offset = n < -1022 ? 1.25 * rl_power_of_two(-1022 - n) : n == -1022 ? 0.5 : 0;
     const rl_double_double sum = rl_two_sum(offset, a.hi);
     const double rounded = (sum.hi + (sum.lo + a.lo)) - offset;
-    const double half = rl_nearest_integer(0.5 * n);
-    return rounded * rl_power_of_two(half) * rl_power_of_two(n - half);
+    return rl_scale(rounded, n);
 }
 
 #endif

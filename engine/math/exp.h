@@ -37,12 +37,12 @@ RL_INLINE rl_exp_parts_24 rl_exp_apart_24(double x)
 }
 
 typedef struct rl_exp_parts_53 {
-    double n;           /* -1082 to 1082 */
+    double n;           /* -1155 to 1155 */
     rl_double_double p; /* error < 0.09 * 2^-53 |p| + 2^-75, the latter only for n != 0; of e^r, < 0.04 * 2^-53 e^r */
 } rl_exp_parts_53;
 
-/* e^(x + low), |low| <= ulp(x); what low adds to r must not be more than 2^-44 of 1. NaN gives parts that are. Beyond -750 and
- * 750, where the result is 0 or infinite even after a multiplication or division by 8, x counts as these, and low as 0.
+/* e^(x + low), |low| <= ulp(x); what low adds to r must not be more than 2^-44 of 1. NaN gives parts that are. Beyond -800 and
+ * 800, where the result is 0 or infinite even after a multiplication or division by 2^78, x counts as these, and low as 0.
  *
  * ln 2 is taken in two parts of 42 bits, off by 2^-86 in all, so that n ln_2_hi, n ln_2_lo and the difference from x (Sterbenz)
  * are exact: r is off by at most 2^-75. p = r + r^2 / 2 + r^3 Q(r), with Q the polynomial of degree 9 of least
@@ -52,7 +52,7 @@ typedef struct rl_exp_parts_53 {
 RL_INLINE rl_exp_parts_53 rl_exp_apart_low_53(double x, double low)
 {
     const double ln_2_hi = 0x1.62e42fefa38p-1, ln_2_lo = 0x1.ef35793c76p-45;
-    const double above = x < -750 ? -750 : x, bounded = above > 750 ? 750 : above;
+    const double above = x < -800 ? -800 : x, bounded = above > 800 ? 800 : above;
     const double n = rl_nearest_integer(bounded * RL_LOG2_E);
     const rl_double_double near = rl_two_sum(bounded - n * ln_2_hi, -n * ln_2_lo);
     const rl_double_double r = rl_two_sum(near.hi, near.lo + (bounded == x ? low : 0));
@@ -77,6 +77,20 @@ RL_INLINE rl_exp_parts_53 rl_exp_apart_low_53(double x, double low)
 RL_INLINE rl_exp_parts_53 rl_exp_apart_53(double x)
 {
     return rl_exp_apart_low_53(x, 0);
+}
+
+/* e^x, 0 below -700, infinite above 700. Relative error < 2^-41. */
+RL_INLINE double rl_exp_24(double x)
+{
+    const rl_exp_parts_24 e = rl_exp_apart_24(x);
+    return x > 700 ? __builtin_inf() : rl_madd(e.power, e.p, e.power);
+}
+
+/* e^x. Error < 0.55 ULP, subnormals included. */
+RL_INLINE double rl_exp_53(double x)
+{
+    const rl_exp_parts_53 e = rl_exp_apart_53(x);
+    return rl_dd_round(rl_dd_add_double(1, e.p), e.n);
 }
 
 #endif

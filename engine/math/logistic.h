@@ -52,11 +52,11 @@ typedef struct rl_decay_53 {
     rl_double_double one_plus_u, one_minus_u;
 } rl_decay_53;
 
-/* u = e^-magnitude in parts that cannot underflow. Relative errors in units of 2^-53: m 0.04, 1 + u 0.02, 1 - u 0.09 (largest
+/* u = e^-(magnitude + low), |low| <= ulp(magnitude), in parts that cannot underflow. Relative errors in units of 2^-53: m 0.04, 1 + u 0.02, 1 - u 0.09 (largest
  * for u = 2^-1/2). In the sums with 1, a 2^n below 2^-200 may as well be 2^-200. */
-RL_INLINE rl_decay_53 rl_decay_of_53(double magnitude)
+RL_INLINE rl_decay_53 rl_decay_of_low_53(double magnitude, double low)
 {
-    const rl_exp_parts_53 e = rl_exp_apart_53(-magnitude);
+    const rl_exp_parts_53 e = rl_exp_apart_low_53(-magnitude, -low);
     const double power = rl_power_of_two(e.n < -200 ? -200 : e.n);
     const rl_double_double m = rl_dd_add_double(1, e.p);
     const rl_double_double rest = rl_fast_two_sum(1, -power); /* 1 - 2^n: 0 where n = 0, so that nothing cancels */
@@ -69,13 +69,22 @@ RL_INLINE rl_decay_53 rl_decay_of_53(double magnitude)
     };
 }
 
-/* s. Error < 0.54 ULP: 0.5 of the last rounding and, before it, that of m less u / (1 + u) of it. */
+RL_INLINE rl_decay_53 rl_decay_of_53(double magnitude)
+{
+    return rl_decay_of_low_53(magnitude, 0);
+}
+
+/* s of the number from whose magnitude `decay` comes. Error < 0.54 ULP: 0.5 of the last rounding and, before it, that of m less u / (1 + u) of it. */
+RL_INLINE double rl_logistic_of_53(rl_decay_53 decay, bool negative)
+{
+    const rl_double_double one = {1, 0};
+    const rl_double_double numerator = {negative ? decay.m.hi : one.hi, negative ? decay.m.lo : one.lo};
+    return rl_dd_round(rl_dd_divide(numerator, decay.one_plus_u), negative ? decay.n : 0);
+}
+
 RL_INLINE double rl_logistic_53(double x)
 {
-    const rl_decay_53 decay = rl_decay_of_53(rl_magnitude(x));
-    const rl_double_double one = {1, 0};
-    const rl_double_double numerator = {x < 0 ? decay.m.hi : one.hi, x < 0 ? decay.m.lo : one.lo};
-    return rl_dd_round(rl_dd_divide(numerator, decay.one_plus_u), x < 0 ? decay.n : 0);
+    return rl_logistic_of_53(rl_decay_of_53(rl_magnitude(x)), x < 0);
 }
 
 /* 2^scale s'. Error < 0.54 ULP: 0.5 and (1 - u) / (1 + u) times that of m. */
