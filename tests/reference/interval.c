@@ -73,8 +73,17 @@ const interval *interval_neg(workspace *ws, const interval *a)
     return r;
 }
 
+static bool is_exactly(const interval *a, long number)
+{
+    return !mpfr_nan_p(a->lo) && mpfr_cmp_si(a->lo, number) == 0 && mpfr_cmp_si(a->hi, number) == 0;
+}
+
+/* Derivatives of parameters and of x itself are exactly 0 or 1: adding 0 to, or multiplying by 1, what is never changed gives
+ * it once more. */
 const interval *interval_add(workspace *ws, const interval *a, const interval *b)
 {
+    if (is_exactly(a, 0) || is_exactly(b, 0))
+        return is_exactly(a, 0) ? b : a;
     interval *r = interval_new(ws);
     mpfr_add(r->lo, a->lo, b->lo, MPFR_RNDD);
     mpfr_add(r->hi, a->hi, b->hi, MPFR_RNDU);
@@ -83,6 +92,8 @@ const interval *interval_add(workspace *ws, const interval *a, const interval *b
 
 const interval *interval_sub(workspace *ws, const interval *a, const interval *b)
 {
+    if (is_exactly(b, 0))
+        return a;
     interval *r = interval_new(ws);
     mpfr_sub(r->lo, a->lo, b->hi, MPFR_RNDD);
     mpfr_sub(r->hi, a->hi, b->lo, MPFR_RNDU);
@@ -98,13 +109,28 @@ static void multiply(mpfr_ptr r, mpfr_srcptr a, mpfr_srcptr b, mpfr_rnd_t roundi
         mpfr_mul(r, a, b, rounding);
 }
 
-/* The bounds of a b are among the four products of their bounds. */
+/* The bounds of a b are among the four products of their bounds: where neither changes its sign, those farthest from 0 and
+ * nearest to it. */
 const interval *interval_mul(workspace *ws, const interval *a, const interval *b)
 {
-    interval *r = interval_new(ws), *next = interval_new(ws);
-    const mpfr_srcptr ends[2][2] = {{a->lo, a->hi}, {b->lo, b->hi}};
     if (mpfr_nan_p(a->lo) || mpfr_nan_p(b->lo))
+        return interval_new(ws);
+    if (is_exactly(a, 1) || is_exactly(b, 1))
+        return is_exactly(a, 1) ? b : a;
+    interval *r = interval_new(ws);
+    const int sign_a = interval_sign(a), sign_b = interval_sign(b);
+    if (sign_a == ZERO || sign_b == ZERO) {
+        mpfr_set_zero(r->lo, 1);
+        mpfr_set_zero(r->hi, 1);
         return r;
+    }
+    if (sign_a != UNKNOWN && sign_b != UNKNOWN) {
+        multiply(r->lo, sign_b > 0 ? a->lo : a->hi, sign_a > 0 ? b->lo : b->hi, MPFR_RNDD);
+        multiply(r->hi, sign_b > 0 ? a->hi : a->lo, sign_a > 0 ? b->hi : b->lo, MPFR_RNDU);
+        return r;
+    }
+    interval *next = interval_new(ws);
+    const mpfr_srcptr ends[2][2] = {{a->lo, a->hi}, {b->lo, b->hi}};
     for (int i = 0; i < 4; i++) {
         interval *product = i == 0 ? r : next;
         multiply(product->lo, ends[0][i & 1], ends[1][i >> 1], MPFR_RNDD);
@@ -128,9 +154,21 @@ const interval *interval_div(workspace *ws, const interval *a, const interval *b
     return interval_mul(ws, a, reciprocal);
 }
 
+/* The function is rounded correctly: what is inexact when rounded down lies below the next number up. */
+static const interval *at_one_number(interval *r, monotone_function *f, mpfr_srcptr x)
+{
+    int inexact = f(r->lo, x, MPFR_RNDD);
+    mpfr_set(r->hi, r->lo, MPFR_RNDN);
+    if (inexact != 0)
+        mpfr_nextabove(r->hi);
+    return r;
+}
+
 const interval *interval_rising(workspace *ws, monotone_function *f, const interval *a)
 {
     interval *r = interval_new(ws);
+    if (mpfr_equal_p(a->lo, a->hi))
+        return at_one_number(r, f, a->lo);
     f(r->lo, a->lo, MPFR_RNDD);
     f(r->hi, a->hi, MPFR_RNDU);
     return r;
@@ -139,13 +177,14 @@ const interval *interval_rising(workspace *ws, monotone_function *f, const inter
 const interval *interval_falling(workspace *ws, monotone_function *f, const interval *a)
 {
     interval *r = interval_new(ws);
+    if (mpfr_equal_p(a->lo, a->hi))
+        return at_one_number(r, f, a->lo);
     f(r->lo, a->hi, MPFR_RNDD);
     f(r->hi, a->lo, MPFR_RNDU);
     return r;
 }
 
-/* f moves by no more than its argument does. Past 2^1400, which
- * is past every double, it may be anything. */
+/* f moves by no more than its argument does. Past 2^1400, which is past every double, it may be anything. */
 const interval *interval_wave(workspace *ws, monotone_function *f, const interval *a)
 {
     interval *r = interval_new(ws);
@@ -157,9 +196,10 @@ const interval *interval_wave(workspace *ws, monotone_function *f, const interva
     }
     mpfr_t edge;
     mpfr_init2(edge, ws->precision);
-    f(edge, a->lo, MPFR_RNDD);
+    int inexact = f(edge, a->lo, MPFR_RNDD);
     mpfr_sub(r->lo, edge, r->hi, MPFR_RNDD);
-    f(edge, a->lo, MPFR_RNDU);
+    if (inexact != 0)
+        mpfr_nextabove(edge);
     mpfr_add(r->hi, edge, r->hi, MPFR_RNDU);
     mpfr_clear(edge);
     return r;
