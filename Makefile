@@ -39,7 +39,7 @@ ENGINE      := $(filter-out $(KERNELS) $(GENERATOR),$(wildcard engine/*/*.c))
 BINDINGS    := $(wildcard bindings/*.c)
 LUA_MODULES := $(patsubst bindings/rille/%,%,$(wildcard bindings/rille/*.lua bindings/rille/*/*.lua))
 SUITES      := $(wildcard tests/engine/*.c)
-REFERENCE   := $(wildcard tests/reference/*.c)
+REFERENCE   := $(wildcard tests/reference/*.c tests/accuracy/*.c)
 SPECS       := $(wildcard tests/lua/*_spec.lua)
 BENCHES     := $(wildcard tests/bench/*.c)
 
@@ -159,7 +159,7 @@ $(OBJ)/bindings/%.o: bindings/%.c $(OBJ)/flags | $(BUILD)/include/rille.h
 $(OBJ)/tests/%.o: tests/%.c $(OBJ)/flags | $(HEADER)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(COMPILE_TESTS) -MMD -MP -c $< -o $@
+	$(Q)$(COMPILE_TESTS) $(NATIVE) -MMD -MP -c $< -o $@
 
 # nodelete: OpenMP's workers outlive a dlclose, so the code that they return to must stay.
 $(LIBRARY): $(ENGINE_OBJS) $(OBJ)/list-ENGINE
@@ -203,8 +203,8 @@ $(BUILD)/tests/%: $(OBJ)/tests/%.o $(REFERENCE_OBJS) $(OBJ)/list-REFERENCE $(ARC
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(REFERENCE_OBJS) $(ARCHIVE) -lcriterion $(TEST_LIBS) -o $@
-# A bench runs where it was built: its own loops, copies to compare with, get the best that the machine has.
-$(OBJ)/tests/bench/%.o: CFLAGS += -O3 -march=native
+# A bench runs where it was built: its own loops, copies to compare with, get the best that the machine has. So does the sweep.
+$(OBJ)/tests/bench/%.o $(OBJ)/tests/accuracy/sweep.o: NATIVE := -O3 -march=native
 $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(REFERENCE_OBJS) $(OBJ)/list-REFERENCE $(ARCHIVE)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)

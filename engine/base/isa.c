@@ -42,8 +42,7 @@ typedef struct isa {
 } isa;
 
 #define ISA_ROW(unused, name) {#name, cpu_has_##name},
-static const isa isas[] = {RL_ISA_LIST(ISA_ROW, )};
-enum { ISA_COUNT = sizeof isas / sizeof isas[0] };
+static const isa isas[RL_ISA_COUNT] = {RL_ISA_LIST(ISA_ROW, )};
 
 static int picked;
 
@@ -51,11 +50,11 @@ static void pick(void)
 {
     const char *wanted = getenv("RILLE_ISA");
     int best = -1;
-    for (int i = ISA_COUNT - 1; i >= 0; i--)
+    for (int i = RL_ISA_COUNT - 1; i >= 0; i--)
         if (isas[i].cpu_has())
             best = i;
     picked = best;
-    for (int i = 0; wanted != NULL && i < ISA_COUNT; i++)
+    for (int i = 0; wanted != NULL && i < RL_ISA_COUNT; i++)
         if (strcmp(wanted, isas[i].name) == 0 && isas[i].cpu_has())
             picked = i;
 }
@@ -65,6 +64,11 @@ int rl_isa(void)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, pick);
     return picked;
+}
+
+const char *rl_isa_name(int set)
+{
+    return isas[set].cpu_has() ? isas[set].name : NULL;
 }
 
 const char *rille_isa(void)

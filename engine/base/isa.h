@@ -24,13 +24,23 @@
 
 #define RL_ISA_DECLARE(table)                                                                                                  \
     RL_ISA_LIST(RL_ISA_EXTERN_, table)                                                                                         \
-    static inline const table *table##_pick(void)                                                                              \
+    static inline const table *table##_of(int isa)                                                                             \
     {                                                                                                                          \
         static const table *const by_isa[] = {RL_ISA_LIST(RL_ISA_ADDRESS_, table)};                                            \
-        return by_isa[rl_isa()];                                                                                               \
+        return by_isa[isa];                                                                                                    \
+    }                                                                                                                          \
+    static inline const table *table##_pick(void)                                                                              \
+    {                                                                                                                          \
+        return table##_of(rl_isa());                                                                                           \
     }
+
+#define RL_ISA_ONE_(unused, isa) +1
+enum { RL_ISA_COUNT = 0 RL_ISA_LIST(RL_ISA_ONE_, ) };
 
 /* Position in RL_ISA_LIST of the set in use: the best that the CPU has, or the one that RILLE_ISA names if the CPU has it. */
 int rl_isa(void);
+
+/* The name of the set at this position; NULL where the CPU does not have it. */
+const char *rl_isa_name(int set);
 
 #endif
