@@ -42,6 +42,7 @@ SUITES      := $(wildcard tests/engine/*.c)
 REFERENCE   := $(wildcard tests/reference/*.c tests/accuracy/*.c)
 SPECS       := $(wildcard tests/lua/*_spec.lua)
 BENCHES     := $(wildcard tests/bench/*.c)
+EXHAUSTIVE  := $(wildcard tests/exhaustive/*.c)
 
 # The instruction sets that each *kernels.c is compiled for, best first; engine/base/isa.h says the same.
 MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
@@ -85,9 +86,10 @@ OBJ            := $(BUILD)/obj
 ENGINE_OBJS    := $(ENGINE:%.c=$(OBJ)/%.o) $(foreach isa,$(ISAS),$(KERNELS:%.c=$(OBJ)/%.$(isa).o))
 BINDING_OBJS   := $(BINDINGS:%.c=$(OBJ)/%.o)
 REFERENCE_OBJS := $(REFERENCE:%.c=$(OBJ)/%.o)
+EXHAUSTIVE_OBJS := $(EXHAUSTIVE:%.c=$(OBJ)/%.o)
 SUITE_PROGRAMS := $(SUITES:tests/%.c=$(BUILD)/tests/%)
 BENCH_PROGRAMS := $(BENCHES:tests/bench/%.c=$(BUILD)/bench/%)
-OBJECTS        := $(ENGINE_OBJS) $(BINDING_OBJS) $(REFERENCE_OBJS) $(patsubst %.c,$(OBJ)/%.o,$(SUITES) $(BENCHES))
+OBJECTS        := $(ENGINE_OBJS) $(BINDING_OBJS) $(REFERENCE_OBJS) $(EXHAUSTIVE_OBJS) $(patsubst %.c,$(OBJ)/%.o,$(SUITES) $(BENCHES))
 
 HEADER     := $(BUILD)/include/rille_activations.h
 LIBRARY    := $(BUILD)/lib/librille.so.$(VERSION)
@@ -209,6 +211,11 @@ $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(REFERENCE_OBJS) $(OBJ)/list-REFERENCE
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(REFERENCE_OBJS) $(ARCHIVE) $(TEST_LIBS) -o $@
+
+$(BUILD)/exhaustive/accuracy: $(EXHAUSTIVE_OBJS) $(REFERENCE_OBJS) $(OBJ)/list-EXHAUSTIVE $(OBJ)/list-REFERENCE $(ARCHIVE)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(EXHAUSTIVE_OBJS) $(REFERENCE_OBJS) $(ARCHIVE) $(TEST_LIBS) -o $@
 
 .PHONY: test-programs bench-programs
 test-programs: $(SUITE_PROGRAMS) ; @:
@@ -344,10 +351,17 @@ bench: deps-test built ## build, then run every benchmark (ONLY=name: some)
 	@for program in $(BENCH_PROGRAMS); do \
 	    case $${program##*/} in *"$(ONLY)"*) printf '\n== %s\n' $${program##*/}; $$program $$program.json ;; esac; done
 
+# It may be interrupted: what is measured stays, and is measured again only with another library.
+.PHONY: exhaustive
+exhaustive: deps-test built ## measure the error of every activation at all floats: hours (ACT=tanh ORDER=1 ISA=v3 DTYPE=float32 POINTS=1e6: some)
+	$(submake) $(BUILD)/exhaustive/accuracy
+	@ACT='$(ACT)' ORDER='$(ORDER)' ISA='$(ISA)' DTYPE='$(DTYPE)' POINTS='$(POINTS)' $(QUIET_OPENMP) \
+	    $(BUILD)/exhaustive/accuracy $(BUILD)/exhaustive/journal $(BUILD)/exhaustive/accuracy.md
+
 # ---- Lint ----------------------------------------------------------------------------------------------------------
 
 C_HEADERS := $(wildcard engine/*/*.h bindings/*.h tests/*/*.h)
-C_SOURCES := $(ENGINE) $(KERNELS) $(GENERATOR) $(BINDINGS) $(SUITES) $(REFERENCE) $(BENCHES)
+C_SOURCES := $(ENGINE) $(KERNELS) $(GENERATOR) $(BINDINGS) $(SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE)
 # engine/rille.h is set by hand: a declaration and its one-line comment, however long.
 FORMATTED := $(C_SOURCES) $(C_HEADERS)
 LINTS     := format lua rules symbols gcc clang tidy cppcheck
@@ -392,11 +406,11 @@ $(OMP_H):
 	@mkdir -p $(@D)
 	@cp "$$(gcc -print-file-name=include/omp.h)" $@
 lint-clang: $(OMP_H)
-	@clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_TESTS) $(ENGINE) $(GENERATOR) $(SUITES) $(REFERENCE) $(BENCHES)
+	@clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_TESTS) $(ENGINE) $(GENERATOR) $(SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE)
 	@$(foreach isa,$(ISAS),clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_ENGINE) -DRL_ISA=$(isa) $(ISA_FLAGS_$(isa)) $(KERNELS);)
 	@clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_BINDINGS) $(BINDINGS)
 # One file for each clang-tidy: with several at once, version 14 loses sight of va_start.
-TIDY := $(ENGINE) $(KERNELS) $(GENERATOR) $(REFERENCE) $(BINDINGS)
+TIDY := $(ENGINE) $(KERNELS) $(GENERATOR) $(REFERENCE) $(EXHAUSTIVE) $(BINDINGS)
 lint-tidy: $(TIDY:%=tidy/%)
 tidy/bindings/%: $(OMP_H)
 	@clang-tidy --quiet bindings/$* -- $(CLANG_FLAGS) $(INCLUDE_BINDINGS) 2>/dev/null

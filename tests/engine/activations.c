@@ -18,8 +18,8 @@ static void report(const activation_row *row, rille_dtype dtype, int isa, int qu
     const char *what = quantity_name[quantity], *in = rille_dtype_name(dtype), *set = rl_isa_name(isa);
     cr_log_info("%s: %s of %s in %s: %.3f ULP at %a, %zu points", set, what, row->label, in, e->ulp, e->x, e->samples);
     cr_expect(e->samples >= samples, "%s: %s of %s in %s: only %zu points compared", set, what, row->label, in, e->samples);
-    cr_expect(e->ulp < bound, "%s: %s of %s in %s: error %g ULP at x = %a: %.17g, exactly %s", set, what, row->label, in, e->ulp,
-              e->x, e->got, e->exact);
+    cr_expect(e->ulp < bound, "%s: %s of %s in %s: error %g ULP at x = %a: %.17g, exactly %s", set, what, row->label, in,
+              e->ulp, e->x, e->got, e->exact);
 }
 
 enum { NEIGHBOURS = 64 };
@@ -195,9 +195,9 @@ static void check_nan(const activation_row *row, rille_dtype dtype, int isa)
         for (int k = 0; k < QUANTITIES; k++) {
             compute_with(isa, row, k, dtype, LENGTH, g, x, y);
             for (size_t i = 0; i < LENGTH; i++)
-                cr_assert_eq(isnan(element(dtype, y, i)) != 0, i == where, "%s: %s of %s in %s: element %zu is %g, NaN is at %zu",
-                             rl_isa_name(isa), quantity_name[k], row->label, rille_dtype_name(dtype), i, element(dtype, y, i),
-                             where);
+                cr_assert_eq(isnan(element(dtype, y, i)) != 0, i == where,
+                             "%s: %s of %s in %s: element %zu is %g, NaN is at %zu", rl_isa_name(isa), quantity_name[k],
+                             row->label, rille_dtype_name(dtype), i, element(dtype, y, i), where);
         }
     }
 }
