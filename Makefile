@@ -316,12 +316,13 @@ export $(QUIET_OPENMP)
 for program in $(SUITE_PROGRAMS); do
     suite engine/$${program##*/} $$program --jobs $(TEST_JOBS)
 done
-# The activations again, under each other instruction set that this CPU has.
+# What calls the activations as hosts do, again under each other instruction set that this CPU has. (engine/activations goes
+# through all of them by itself.)
 best=$$($(COMMAND) -e 'io.write(require("rille").info().isa)')
 for isa in $(TEST_ISAS); do
     [ $$isa != "$$best" ] || continue
     [ "$$(RILLE_ISA=$$isa $(COMMAND) -e 'io.write(require("rille").info().isa)')" = $$isa ] || continue
-    for program in $(filter $(BUILD)/tests/engine/activation%,$(SUITE_PROGRAMS)); do
+    for program in $(filter $(BUILD)/tests/engine/activation_%,$(SUITE_PROGRAMS)); do
         suite engine/$${program##*/}:$$isa env RILLE_ISA=$$isa $$program --jobs $(TEST_JOBS)
     done
 done

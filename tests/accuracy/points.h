@@ -10,7 +10,7 @@ typedef struct points {
     size_t count, room;
 } points;
 
-/* x and the numbers next to it, `width` on either side. */
+/* x, the numbers next to it, `width` on either side, and some at each distance beyond, doubling up to a factor of 2. */
 void add_neighbourhood(points *p, double x, int width);
 
 /* Zeros, infinities, NaN, and the neighbourhoods of 1, of the ends of the dtype's range, of the row's kinks and parameters and
