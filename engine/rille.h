@@ -142,6 +142,7 @@ typedef struct rille_parameter {
     const char *name;
     double initial;   /* the default */
     double low, high; /* allowed: low <= value <= high, not NaN */
+    bool learnable;   /* rille_activate_with takes a tensor for it */
 } rille_parameter;
 
 typedef struct rille_activation_info {
@@ -249,6 +250,11 @@ RILLE_API rille_tensor *rille_matmul(rille_tensor *a, rille_tensor *b); /* [...,
 RILLE_API rille_tensor *rille_linear(rille_tensor *x, rille_tensor *weight, rille_tensor *bias); /* x W^T + b: [..., in] [out, in] [out] -> [..., out]; bias may be omitted with NULL */
 RILLE_API rille_tensor *rille_activate(rille_tensor *x, rille_activation act, const double *params); /* f(x), any shape; params NULL: defaults */
 RILLE_API rille_tensor *rille_derivative(rille_tensor *x, rille_activation act, int order, const double *params); /* f(x), f'(x), f"(x) */
+/* The same with tensors for some of the parameters, those that the row says are learnable: tensors[i] of 1 element, or of as
+ * many as x has channels (its second dimension, or its only one); tensors[i] NULL: params[i]. They get gradients, as x does. */
+RILLE_API rille_tensor *rille_activate_with(rille_tensor *x, rille_activation act, const double *params, rille_tensor *const *tensors);
+RILLE_API rille_tensor *rille_derivative_with(rille_tensor *x, rille_activation act, int order, const double *params,
+                                              rille_tensor *const *tensors);
 RILLE_API rille_tensor *rille_softmax(rille_tensor *x, int dim);     /* exp(x - max) / sum exp(x - max) along dim; all -Inf gives NaN */
 RILLE_API rille_tensor *rille_log_softmax(rille_tensor *x, int dim); /* x - max - log sum exp(x - max) along dim */
 RILLE_API rille_tensor *rille_cross_entropy(rille_tensor *logits, rille_tensor *labels); /* mean of -log_softmax(logits)[label]: [n, c], int64 [n] from index_base -> scalar */

@@ -63,6 +63,70 @@ enum {
 #undef ACTIVATION
 #undef RL_PRECISION
 
+#undef P
+
+/* relu_float32_partial(x, params, term, which): the term, one by a parameter, in float32 kernels. */
+#define P(name, initial, low, high)                                                                                            \
+    const double name = *params++;                                                                                             \
+    (void)name;                                                                                                                \
+    which--;
+#define LEARNABLE(name, initial, low, high, d, dx, dd)                                                                         \
+    const double name = *params++;                                                                                             \
+    (void)name;                                                                                                                \
+    if (which == 0 && term == RL_F_P)                                                                                          \
+        return d;                                                                                                              \
+    if (which == 0 && term == RL_F_XP)                                                                                         \
+        return dx;                                                                                                             \
+    if (which-- == 0)                                                                                                          \
+        return dd;
+#define PARTIAL(name, dtype, parameters)                                                                                       \
+    RL_INLINE double name##_##dtype##_partial(double x, const double *params, rl_term term, int which)                         \
+    {                                                                                                                          \
+        (void)x;                                                                                                               \
+        (void)params;                                                                                                          \
+        (void)term;                                                                                                            \
+        (void)which;                                                                                                           \
+        parameters return 0;                                                                                                   \
+    }
+
+#define RL_PRECISION 24
+#define ACTIVATION(name, width, parameters, ...) PARTIAL(name, float32, parameters)
+#include "activations/activations.def"
+#undef ACTIVATION
+#undef RL_PRECISION
+
+#define RL_PRECISION 53
+#define ACTIVATION(name, width, parameters, ...) PARTIAL(name, float64, parameters)
+#include "activations/activations.def"
+#undef ACTIVATION
+#undef RL_PRECISION
+
+#undef LEARNABLE
+#undef P
+
+/* relu_float32_term(x, params, term, which): any term. */
+#define TERM(name, dtype, width)                                                                                               \
+    RL_INLINE double name##_##dtype##_term(double x, const double *params, rl_term term, int which)                            \
+    {                                                                                                                          \
+        return term == RL_F      ? name##_##dtype##_0((dtype##_##width)x, params)                                              \
+               : term == RL_F_X  ? name##_##dtype##_1((dtype##_##width)x, params)                                              \
+               : term == RL_F_XX ? name##_##dtype##_2((dtype##_##width)x, params)                                              \
+                                 : name##_##dtype##_partial(x, params, term, which);                                           \
+    }
+#define ACTIVATION(name, width, ...) TERM(name, float32, width) TERM(name, float64, width)
+#include "activations/activations.def"
+#undef ACTIVATION
+
+#define P(name, initial, low, high)
+#define LEARNABLE(name, initial, low, high, ...) +1
+#define ACTIVATION(name, width, parameters, ...) name##_learnable_count = 0 parameters,
+enum {
+#include "activations/activations.def"
+};
+#undef ACTIVATION
+#undef LEARNABLE
+#undef P
+
 /* ---- Loops. x, y, z and g may be the same buffer: "simd" says that iterations are independent nevertheless ---- */
 
 typedef float narrow_function(float x, const double *params);
@@ -123,6 +187,80 @@ RL_INLINE void product_float64(size_t n, const double *g, const double *x, doubl
         z[i] = g[i] * f(x[i], p.value);
 }
 
+/* The same with parameters that differ from element to element. */
+
+typedef double term_function(double x, const double *params, rl_term term, int which);
+
+typedef struct columns {
+    const double *column[RILLE_MAX_PARAMETERS];
+} columns;
+
+RL_INLINE columns columns_of(const double *const *column, int count)
+{
+    columns copy = {{NULL}};
+    for (int i = 0; i < count; i++)
+        copy.column[i] = column[i];
+    return copy;
+}
+
+RL_INLINE parameters parameters_at(columns c, int count, size_t i)
+{
+    parameters p = {{0}};
+    for (int k = 0; k < count; k++)
+        p.value[k] = c.column[k][i];
+    return p;
+}
+
+#define COLUMN_LOOPS(dtype, T)                                                                                                 \
+    RL_INLINE void column_map_##dtype(size_t n, const T *x, T *z, columns c, int count, term_function *f)                      \
+    {                                                                                                                          \
+        _Pragma("omp simd") for (size_t i = 0; i < n; i++) z[i] =                                                              \
+            (T)f((double)x[i], parameters_at(c, count, i).value, RL_F, 0);                                                     \
+    }                                                                                                                          \
+    RL_INLINE void column_product_##dtype(size_t n, const T *g, const T *x, T *z, columns c, int count, term_function *f,      \
+                                          rl_term term, int which)                                                             \
+    {                                                                                                                          \
+        _Pragma("omp simd") for (size_t i = 0; i < n; i++) z[i] =                                                              \
+            (T)((double)g[i] * f((double)x[i], parameters_at(c, count, i).value, term, which));                                \
+    }
+COLUMN_LOOPS(float32, float)
+COLUMN_LOOPS(float64, double)
+
+/* One loop for each term, and for each parameter of a term that has one. */
+#define COLUMN_CALL(dtype, term, which)                                                                                        \
+    do {                                                                                                                       \
+        if ((which) < count)                                                                                                   \
+            column_product_##dtype(n, g, x, z, c, count, f, term, which);                                                      \
+    } while (0)
+#define COLUMN_CASE(dtype, term)                                                                                               \
+    case term:                                                                                                                 \
+        if (which == 0)                                                                                                        \
+            COLUMN_CALL(dtype, term, 0);                                                                                       \
+        else if (which == 1)                                                                                                   \
+            COLUMN_CALL(dtype, term, 1);                                                                                       \
+        else if (which == 2)                                                                                                   \
+            COLUMN_CALL(dtype, term, 2);                                                                                       \
+        else                                                                                                                   \
+            COLUMN_CALL(dtype, term, 3);                                                                                       \
+        break;
+#define COLUMN_SWITCH(dtype, T)                                                                                                \
+    RL_INLINE void column_##dtype(size_t n, rl_term term, int which, const T *g, const T *x, T *z, columns c, int count,       \
+                                  term_function *f)                                                                            \
+    {                                                                                                                          \
+        switch (term) {                                                                                                        \
+        case RL_F: column_map_##dtype(n, x, z, c, count, f); break;                                                            \
+        case RL_F_X: column_product_##dtype(n, g, x, z, c, count, f, RL_F_X, 0); break;                                        \
+        case RL_F_XX:                                                                                                          \
+            column_product_##dtype(n, g, x, z, c, count, f, RL_F_XX, 0);                                                       \
+            break;                                                                                                             \
+            COLUMN_CASE(dtype, RL_F_P)                                                                                         \
+            COLUMN_CASE(dtype, RL_F_XP)                                                                                        \
+            COLUMN_CASE(dtype, RL_F_PP)                                                                                        \
+        }                                                                                                                      \
+    }
+COLUMN_SWITCH(float32, float)
+COLUMN_SWITCH(float64, double)
+
 /* ---- Kernels: map_relu_float32_1, product_relu_float32_1 ... ---- */
 
 #define MAP(name, dtype, loop, order)                                                                                          \
@@ -135,12 +273,21 @@ RL_INLINE void product_float64(size_t n, const double *g, const double *x, doubl
     {                                                                                                                          \
         product_##loop(n, g, x, z, copy_of(params, name##_parameter_count), name##_##dtype##_##order);                         \
     }
+#define COLUMN(name, dtype)                                                                                                    \
+    static void column_##name##_##dtype(size_t n, rl_term term, int which, const void *g, const void *x, void *z,              \
+                                        const double *const *column)                                                           \
+    {                                                                                                                          \
+        if (name##_learnable_count > 0)                                                                                        \
+            column_##dtype(n, term, which, g, x, z, columns_of(column, name##_parameter_count), name##_parameter_count,        \
+                           name##_##dtype##_term);                                                                             \
+    }
 #define KERNELS(name, dtype, loop)                                                                                             \
     MAP(name, dtype, loop, 0)                                                                                                  \
     MAP(name, dtype, loop, 1)                                                                                                  \
     MAP(name, dtype, loop, 2)                                                                                                  \
     PRODUCT(name, dtype, loop, 1)                                                                                              \
-    PRODUCT(name, dtype, loop, 2)
+    PRODUCT(name, dtype, loop, 2)                                                                                              \
+    COLUMN(name, dtype)
 #define ACTIVATION(name, width, ...)                                                                                           \
     KERNELS(name, float32, float32_##width)                                                                                    \
     KERNELS(name, float64, float64)
@@ -148,6 +295,7 @@ RL_INLINE void product_float64(size_t n, const double *g, const double *x, doubl
 #undef ACTIVATION
 
 #define MAPS(name, dtype) {map_##name##_##dtype##_0, map_##name##_##dtype##_1, map_##name##_##dtype##_2},
+#define COLUMNS(name, dtype) name##_learnable_count > 0 ? column_##name##_##dtype : NULL
 #define PRODUCTS(name, dtype) {NULL, product_##name##_##dtype##_1, product_##name##_##dtype##_2},
 
 const rl_activation_kernels RL_ISA_NAME(rl_activation_kernels) = {
@@ -160,6 +308,12 @@ const rl_activation_kernels RL_ISA_NAME(rl_activation_kernels) = {
     .product =
         {
 #define ACTIVATION(name, ...) {PRODUCTS(name, float32) PRODUCTS(name, float64)},
+#include "activations/activations.def"
+#undef ACTIVATION
+        },
+    .column =
+        {
+#define ACTIVATION(name, ...) {COLUMNS(name, float32), COLUMNS(name, float64)},
 #include "activations/activations.def"
 #undef ACTIVATION
         },

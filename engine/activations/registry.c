@@ -54,14 +54,16 @@ static const double initial_parameters[RILLE_ACTIVATION_COUNT][RILLE_MAX_PARAMET
 #undef P
 #undef NO_PARAMETERS
 
-#define NO_PARAMETERS {NULL, 0, 0, 0},
-#define P(name, initial, low, high) {#name, initial, low, high},
+#define NO_PARAMETERS {NULL, 0, 0, 0, false},
+#define P(name, initial, low, high) {#name, initial, low, high, false},
+#define LEARNABLE(name, initial, low, high, ...) {#name, initial, low, high, true},
 #define ACTIVATION(name, width, parameters, f, df, ddf, properties, formula, source)                                           \
     {#name, formula, source, name##_parameter_count, {parameters}},
 static const rille_activation_info infos[RILLE_ACTIVATION_COUNT] = {
 #include "activations/activations.def"
 };
 #undef ACTIVATION
+#undef LEARNABLE
 #undef P
 #undef NO_PARAMETERS
 

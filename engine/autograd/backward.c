@@ -137,7 +137,7 @@ static bool visit(const walk *w, rl_node *node)
     if (node->freed)
         return already_freed(node) == RILLE_OK;
 
-    rille_tensor *gradient[4] = {NULL}; /* as many as an rl_list holds */
+    rille_tensor *gradient[RL_MOST_INPUTS] = {NULL};
     node->op->vjp(node, g, gradient);
     bool ok = rille_error(w->context) == NULL;
     for (int i = 0; ok && i < node->edge_count; i++)

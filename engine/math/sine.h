@@ -219,10 +219,63 @@ RL_INLINE double rl_snake_d2_53(double x, double alpha)
     return rl_dd_multiply(sine, (rl_double_double){2 * alpha, 0}).hi + (x - x);
 }
 
+/* Derivatives of snake = x + sin^2(alpha x) / alpha by alpha, in plain double. With s = sin(alpha x) / alpha, c = cos(alpha x):
+ *     d/dalpha      s (2 x c - s)
+ *     d^2/dx dalpha 2 x cos(2 alpha x)
+ *     d^2/dalpha^2  2 (x^2 cos(2 alpha x) - 2 x s c + s^2) / alpha
+ * the last, for |alpha x| < 1/8, from sin^2's series, good to 2^-50: -2 x^2 t^2 (1 - 4/9 t^2 + 1/15 t^4 - ...) / alpha. */
+typedef struct rl_snake_parts {
+    double s, c, cos2;
+} rl_snake_parts;
+
+RL_INLINE rl_snake_parts rl_snake_parts_24(double x, double alpha)
+{
+    return (rl_snake_parts){
+        rl_sine_near_24(rl_angle_of_product_53(alpha, x, 0).hi) / alpha,
+        rl_sine_near_24(rl_angle_of_product_53(alpha, x, 0.5).hi),
+        rl_sine_near_24(rl_angle_of_product_53(2 * alpha, x, 0.5).hi),
+    };
+}
+
+RL_INLINE rl_snake_parts rl_snake_parts_53(double x, double alpha)
+{
+    return (rl_snake_parts){
+        rl_sine_near_53(rl_angle_of_product_53(alpha, x, 0)).hi / alpha,
+        rl_sine_near_53(rl_angle_of_product_53(alpha, x, 0.5)).hi,
+        rl_sine_near_53(rl_angle_of_product_53(2 * alpha, x, 0.5)).hi,
+    };
+}
+
+RL_INLINE double rl_snake_by_alpha(double x, rl_snake_parts p)
+{
+    return p.s * (2 * x * p.c - p.s) + (x - x);
+}
+
+RL_INLINE double rl_snake_d1_by_alpha(double x, rl_snake_parts p)
+{
+    return 2 * x * p.cos2 + (x - x);
+}
+
+RL_INLINE double rl_snake_by_alpha_d1(double x, double alpha, rl_snake_parts p)
+{
+    const double z = alpha * x * (alpha * x);
+    double series = -0x1.ebe062daa97dfp-18;
+    series = rl_madd(series, z, 0x1.ed284dc73b445p-13);
+    series = rl_madd(series, z, -0x1.4ce19ae67b348p-8);
+    series = rl_madd(series, z, 0x1.1111111111111p-4);
+    series = rl_madd(series, z, -0x1.c71c71c71c71cp-2);
+    series = rl_madd(series, z, 1);
+    const double far = x * x * p.cos2 + p.s * (p.s - 2 * x * p.c);
+    return 2 * (z < 0x1p-6 ? -x * x * z * series : far) / alpha + (x - x);
+}
+
 #define sin(x) RL_AT_PRECISION(rl_sin)(x)
 #define cos(x) RL_AT_PRECISION(rl_cos)(x)
 #define snake(x, alpha) RL_AT_PRECISION(rl_snake)(x, alpha)
 #define snake_d1(x, alpha) RL_AT_PRECISION(rl_snake_d1)(x, alpha)
 #define snake_d2(x, alpha) RL_AT_PRECISION(rl_snake_d2)(x, alpha)
+#define snake_by_alpha(x, alpha) rl_snake_by_alpha(x, RL_AT_PRECISION(rl_snake_parts)(x, alpha))
+#define snake_d1_by_alpha(x, alpha) rl_snake_d1_by_alpha(x, RL_AT_PRECISION(rl_snake_parts)(x, alpha))
+#define snake_by_alpha_d1(x, alpha) rl_snake_by_alpha_d1(x, alpha, RL_AT_PRECISION(rl_snake_parts)(x, alpha))
 
 #endif

@@ -28,19 +28,9 @@ static bool describe(rille_context *cx, rille_activation act, int order, const d
     return values != NULL;
 }
 
-/* x as a dense tensor of a floating dtype. */
-static rille_tensor *operand(rille_tensor *x)
-{
-    rille_tensor *floating = rl_as(x, rl_floating(x->dtype));
-    rille_tensor *dense = floating == NULL ? NULL : rl_dense(floating);
-    if (dense != floating)
-        rl_free_temporary(floating, x);
-    return dense;
-}
-
 static rille_tensor *mapped(rille_tensor *x, const rl_attributes *attributes)
 {
-    rille_tensor *in = operand(x), *out = in == NULL ? NULL : rl_new_like(x, in->dtype);
+    rille_tensor *in = rl_dense_floating(x), *out = in == NULL ? NULL : rl_new_like(x, in->dtype);
     if (out != NULL)
         out =
             rl_completed(out, rille_map(x->context, attributes->activation.act, attributes->activation.parameter,
@@ -87,7 +77,7 @@ rille_tensor *rl_activation_product(rille_tensor *g, rille_tensor *x, rille_acti
     if (cx == NULL || !describe(cx, act, order, params, &attributes))
         return NULL;
     rille_dtype dtype = rl_floating(x->dtype);
-    rille_tensor *in = operand(x), *left = rl_as(g, dtype), *seed = left == NULL ? NULL : rl_dense(left);
+    rille_tensor *in = rl_dense_floating(x), *left = rl_as(g, dtype), *seed = left == NULL ? NULL : rl_dense(left);
     rille_tensor *out = in == NULL || seed == NULL ? NULL : rl_new_like(x, dtype);
     if (out != NULL)
         out = rl_completed(out, rl_map_product(cx, act, attributes.activation.parameter, order, dtype, (size_t)x->numel,

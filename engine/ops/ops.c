@@ -39,6 +39,15 @@ rille_tensor *rl_dense(rille_tensor *t)
     return rille_is_contiguous(t) ? t : copied(t, t->dtype);
 }
 
+rille_tensor *rl_dense_floating(rille_tensor *t)
+{
+    rille_tensor *floating = rl_as(t, rl_floating(t->dtype));
+    rille_tensor *dense = floating == NULL ? NULL : rl_dense(floating);
+    if (dense != floating)
+        rl_free_temporary(floating, t);
+    return dense;
+}
+
 void rl_free_temporary(rille_tensor *temporary, const rille_tensor *original)
 {
     if (temporary != original)

@@ -21,6 +21,8 @@ extern const rl_op rl_ops[RL_OP_COUNT];
 rille_tensor *rl_as(rille_tensor *t, rille_dtype dtype);
 /* t itself where it is contiguous, else a temporary. Not recorded. */
 rille_tensor *rl_dense(rille_tensor *t);
+/* t as a dense tensor of a floating dtype: itself, or a temporary. Not recorded. */
+rille_tensor *rl_dense_floating(rille_tensor *t);
 void rl_free_temporary(rille_tensor *temporary, const rille_tensor *original);
 
 /* float32 for integers and bool: what functions with fractional results compute in. */

@@ -32,6 +32,13 @@ typedef union rl_attributes { /* what an operation must remember beside tensors 
         int order;
         double parameter[RILLE_MAX_PARAMETERS];
     } activation;
+    struct {
+        rille_activation act;
+        int term, which;                 /* rl_term, and the parameter that it is by */
+        int input[RILLE_MAX_PARAMETERS]; /* which one holds the parameter; 0: a number does, */
+        double parameter[RILLE_MAX_PARAMETERS];
+        int factor; /* the input that multiplies; 0: none */
+    } learned;
 } rl_attributes;
 
 typedef struct rl_edge { /* where the gradient of one input goes */
@@ -41,8 +48,6 @@ typedef struct rl_edge { /* where the gradient of one input goes */
     int rank;
     int64_t shape[RILLE_MAX_RANK];
 } rl_edge;
-
-enum { RL_MOST_SAVED = 3 };
 
 struct rl_node {
     rille_context *context;
@@ -55,7 +60,7 @@ struct rl_node {
         rille_tensor *tensor;
         uint64_t version;
         bool is_output;
-    } saved[RL_MOST_SAVED];
+    } saved[RL_MOST_INPUTS];
     bool freed; /* by a backward that has been through here */
 
     rille_tensor *output;   /* while its handle lives: where retain_grad puts the gradient. Not counted as a reference */

@@ -32,9 +32,11 @@ struct rille_tensor {
     rille_tensor **capture; /* where the running rille_grad wants this leaf's gradient */
 };
 
+enum { RL_MOST_INPUTS = 2 + RILLE_MAX_PARAMETERS }; /* of one operation */
+
 typedef struct rl_list { /* a few tensors */
     int count;
-    rille_tensor *item[4];
+    rille_tensor *item[RL_MOST_INPUTS];
 } rl_list;
 #define RL_COUNT_(...) ((int)(sizeof((rille_tensor *[]){__VA_ARGS__}) / sizeof(rille_tensor *)))
 #define RL_LIST(...) ((rl_list){RL_COUNT_(__VA_ARGS__), {__VA_ARGS__}})

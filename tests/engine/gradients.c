@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
-enum { MOST = 4 };
+enum { MOST = 5 };
 
 typedef struct operand {
     int rank;
@@ -85,6 +85,12 @@ FUNCTION(f_log_softmax_down, rille_log_softmax(x[0], 0))
 FUNCTION(f_cross_entropy, rille_cross_entropy(x[0], labels_of(cx)))
 FUNCTION(f_tanh, rille_activate(x[0], RILLE_TANH, NULL))
 
+FUNCTION(f_prelu, rille_activate_with(x[0], RILLE_PRELU, NULL, &x[1]))
+FUNCTION(f_snake, rille_activate_with(x[0], RILLE_SNAKE, NULL, &x[1]))
+FUNCTION(f_affine, rille_activate_with(x[0], RILLE_AFFINE, NULL, &x[1]))
+FUNCTION(f_affine_shifted, rille_activate_with(x[0], RILLE_AFFINE, NULL, (rille_tensor *[]){NULL, x[1]}))
+FUNCTION(f_snake_slope, rille_derivative_with(x[0], RILLE_SNAKE, 1, NULL, &x[1]))
+
 /* index_add is index_select's gradient, and reached through it. */
 static rille_tensor *f_index_add(rille_context *cx, inputs x, int count, void *user)
 {
@@ -161,6 +167,13 @@ static const sample samples[] = {
     {"linear without bias", RL_OP_linear, f_linear_without_bias, 2, {{R2(3, 2), -2, 2}, {R2(4, 2), -2, 2}}, false},
     {"activation", RL_OP_activation, f_tanh, ONE(R2(2, 3), -2, 2), false},
     {"activation_product", RL_OP_activation_product, f_activation_product, 2, {{R1(4), -2, 2}, {R1(4), -2, 2}}, true},
+    {"prelu", RL_OP_learned_activation, f_prelu, 2, {{R2(4, 3), -2, 2}, {R1(1), 0.1, 0.5}}, false},
+    {"prelu by channel", RL_OP_learned_activation, f_prelu, 2, {{R3(2, 3, 2), -2, 2}, {R1(3), -0.5, 0.5}}, false},
+    {"snake", RL_OP_learned_activation, f_snake, 2, {{R1(6), -2, 2}, {R1(1), 0.5, 2}}, false},
+    {"snake by element", RL_OP_learned_activation, f_snake, 2, {{R1(3), -2, 2}, {R1(3), 0.5, 2}}, false},
+    {"snake' by channel", RL_OP_learned_activation, f_snake_slope, 2, {{R2(2, 3), -2, 2}, {R1(3), 0.5, 2}}, true},
+    {"affine by channel", RL_OP_learned_activation, f_affine, 3, {{R2(2, 3), -2, 2}, {R1(3), -2, 2}, {R1(1), -2, 2}}, false},
+    {"affine, one of two", RL_OP_learned_activation, f_affine_shifted, 2, {{R2(2, 3), -2, 2}, {R1(3), -2, 2}}, false},
     {"softmax", RL_OP_softmax, f_softmax, ONE(R2(2, 3), -2, 2), false},
     {"softmax down", RL_OP_softmax, f_softmax_down, ONE(R2(3, 2), -2, 2), false},
     {"log_softmax", RL_OP_log_softmax, f_log_softmax, ONE(R2(2, 3), -2, 2), false},

@@ -53,7 +53,7 @@ static rille_context *open_on(heap *h, size_t limit)
 /* ---- A training step: forward, backward, update ---- */
 
 typedef struct net {
-    rille_tensor *x, *labels, *weight[2], *bias[2], *velocity[4];
+    rille_tensor *x, *labels, *weight[2], *bias[2], *slope, *velocity[4];
 } net;
 
 static rille_tensor *parameter(rille_context *cx, int rank, const int64_t *shape)
@@ -74,6 +74,7 @@ static net make_net(rille_context *cx)
         n.velocity[i] = n.weight[i] == NULL ? NULL : rille_keep(rille_zeros(cx, RILLE_FLOAT32, 2, rille_shape(n.weight[i])));
         n.velocity[2 + i] = n.bias[i] == NULL ? NULL : rille_keep(rille_zeros(cx, RILLE_FLOAT32, 1, rille_shape(n.bias[i])));
     }
+    n.slope = parameter(cx, SHAPE(5));
     return n;
 }
 
@@ -83,8 +84,10 @@ static rille_status train(rille_context *cx, const net *n)
     rille_scope_push(cx);
     for (int i = 0; i < 4; i++)
         rille_set_gradient(parameters[i], NULL);
+    rille_set_gradient(n->slope, NULL);
     rille_tensor *hidden = rille_tanh(rille_linear(n->x, n->weight[0], n->bias[0]));
-    rille_tensor *logits = rille_linear(rille_transpose(rille_transpose(hidden, 0, 1), 0, 1), n->weight[1], n->bias[1]);
+    rille_tensor *bent = n->slope == NULL ? NULL : rille_activate_with(hidden, RILLE_PRELU, NULL, &n->slope);
+    rille_tensor *logits = rille_linear(rille_transpose(rille_transpose(bent, 0, 1), 0, 1), n->weight[1], n->bias[1]);
     rille_tensor *penalty = rille_mean(rille_mul(n->weight[0], n->weight[0]), NULL, 0, false);
     rille_tensor *loss = rille_add(rille_cross_entropy(logits, n->labels), penalty);
     rille_status status = rille_backward(loss, NULL);

@@ -15,6 +15,7 @@ typedef struct evaluation {
     workspace ws;
     const formula *f;
     const double *params;
+    formula_direction along;
     jet x;
     bool far; /* a number past 2^FAR_EXPONENT was met */
 } evaluation;
@@ -99,7 +100,9 @@ static jet evaluate_node(evaluation *e, const node *n)
     switch (n->kind) {
     case NUMBER: return jet_constant(ws, interval_constant(ws, n->number));
     case PI: return jet_constant(ws, interval_pi(ws));
-    case PARAMETER: return jet_constant(ws, interval_constant(ws, e->params[n->parameter]));
+    case PARAMETER:
+        return n->parameter == e->along.parameter ? jet_variable(ws, interval_constant(ws, e->params[n->parameter]))
+                                                  : jet_constant(ws, interval_constant(ws, e->params[n->parameter]));
     case X: return e->x;
     case LESS:
     case LESS_EQUAL:
@@ -126,7 +129,8 @@ static jet evaluate_at(evaluation *e, mpfr_srcptr x)
 {
     e->far = false;
     e->ws.used = 0;
-    e->x = jet_variable(&e->ws, interval_from(&e->ws, x));
+    const interval *at = interval_from(&e->ws, x);
+    e->x = e->along.x ? jet_variable(&e->ws, at) : jet_constant(&e->ws, at);
     return evaluate(e, e->f->root);
 }
 
@@ -191,18 +195,18 @@ static int room_for(const formula *f)
     return intervals;
 }
 
-static void evaluate_settled(const formula *f, const double *params, mpfr_srcptr x, mpfr_t result[3])
+static void evaluate_settled(const formula *f, const double *params, formula_direction along, mpfr_srcptr x, mpfr_t result[3])
 {
     bool settled[3] = {false, false, false};
     for (int order = 0; order < 3; order++)
         mpfr_set_nan(result[order]);
     for (mpfr_prec_t precision = FIRST_PRECISION; precision <= LAST_PRECISION; precision *= 2) {
-        evaluation e = {.f = f, .params = params};
+        evaluation e = {.f = f, .params = params, .along = along};
         if (!workspace_open(&e.ws, precision, room_for(f)))
             return;
         jet y = evaluate_at(&e, x);
         if (e.far)
-            y = evaluate_far(&e, x);
+            y = along.parameter < 0 ? evaluate_far(&e, x) : unknown(&e);
         for (int order = 0; order < 3; order++) {
             if (!settled[order] && is_settled(y.order[order])) {
                 settled[order] = true;
@@ -215,13 +219,20 @@ static void evaluate_settled(const formula *f, const double *params, mpfr_srcptr
     }
 }
 
-void formula_evaluate(const formula *f, const double *params, double x, mpfr_t result[3])
+static const formula_direction along_x = {.x = true, .parameter = -1};
+
+void formula_evaluate_along(const formula *f, const double *params, formula_direction along, double x, mpfr_t result[3])
 {
     mpfr_t exact;
     mpfr_init2(exact, 53);
     mpfr_set_d(exact, x, MPFR_RNDN);
-    evaluate_settled(f, params, exact, result);
+    evaluate_settled(f, params, along, exact, result);
     mpfr_clear(exact);
+}
+
+void formula_evaluate(const formula *f, const double *params, double x, mpfr_t result[3])
+{
+    formula_evaluate_along(f, params, along_x, x, result);
 }
 
 enum { NEAR_INFINITY = 1500 };
@@ -252,9 +263,9 @@ void formula_limit(const formula *f, const double *params, int direction, double
     for (int order = 0; order < 3; order++)
         mpfr_inits2(128, near[order], far[order], (mpfr_ptr)NULL);
     mpfr_set_si_2exp(x, direction > 0 ? 1 : -1, NEAR_INFINITY, MPFR_RNDN);
-    evaluate_settled(f, params, x, near);
+    evaluate_settled(f, params, along_x, x, near);
     mpfr_set_si_2exp(x, direction > 0 ? 1 : -1, 2 * NEAR_INFINITY, MPFR_RNDN);
-    evaluate_settled(f, params, x, far);
+    evaluate_settled(f, params, along_x, x, far);
     for (int order = 0; order < 3; order++) {
         limit[order] = limit_of(near[order], far[order]);
         mpfr_clears(near[order], far[order], (mpfr_ptr)NULL);

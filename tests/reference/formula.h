@@ -26,6 +26,15 @@ void formula_free(formula *f);
  * there is no such value, or the formula loses all its digits. */
 void formula_evaluate(const formula *f, const double *params, double x, mpfr_t result[3]);
 
+/* The same of the function of t in which x + t stands for x (where .x) and p + t for the parameter p of that number (< 0: none),
+ * at t = 0: derivatives by a parameter, and mixed ones from  d^2/dt^2 f(x + t, p + t) = f_xx + 2 f_xp + f_pp.  NaN too where
+ * numbers past 2^(2^26) are met on the way. */
+typedef struct formula_direction {
+    bool x;
+    int parameter;
+} formula_direction;
+void formula_evaluate_along(const formula *f, const double *params, formula_direction along, double x, mpfr_t result[3]);
+
 /* What f, f' and f" tend to as x goes to infinity (direction > 0) or to minus infinity: NaN where that is nothing. */
 void formula_limit(const formula *f, const double *params, int direction, double limit[3]);
 
