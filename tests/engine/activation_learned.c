@@ -229,7 +229,82 @@ Test(values, prelu_by_hand)
     rille_close(cx);
 }
 
+/* ---- rrelu: slopes that are drawn ---- */
+
+enum { DRAWS = 100000 };
+
+/* Every slope is within its bounds, their mean and variance are a uniform distribution's (5 standard errors), and they are
+ * what the gradient is. */
+static void check_slopes(rille_dtype dtype)
+{
+    rille_context *cx = open_with(2, 0);
+    rille_tensor *x = rille_full(cx, dtype, SHAPE(DRAWS), -2);
+    rille_set_requires_grad(x, true);
+    rille_tensor *y = rille_rrelu_training(x, 0.125, 0.375);
+    cr_assert_eq(rille_backward(rille_sum(y, NULL, 0, false), NULL), RILLE_OK, "%s", rille_error(cx));
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < DRAWS; i++) {
+        double slope = (double)value_of(rille_gradient(x), i), u = (slope - 0.125) / 0.25;
+        cr_assert(u >= 0 && u <= 1 && (double)value_of(y, i) == -2 * slope, "element %lld: slope %g", (long long)i, slope);
+        sum += u - 0.5;
+        squares += (u - 0.5) * (u - 0.5);
+    }
+    cr_expect(fabs(sum / DRAWS) < 5 * sqrt(1.0 / 12 / DRAWS), "mean slope off by %g", sum / DRAWS);
+    cr_expect(fabs(squares / DRAWS - 1.0 / 12) < 5 * sqrt(1.0 / 180 / DRAWS), "variance is %g", squares / DRAWS);
+    rille_close(cx);
+}
+
+Test(rrelu, slopes_are_uniform)
+{
+    check_slopes(RILLE_FLOAT32);
+    check_slopes(RILLE_FLOAT64);
+}
+
+Test(rrelu, positive_and_special_values)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *x = rille_from(cx, RILLE_FLOAT64, SHAPE(6), (double[]){3, INFINITY, 0.0, -0.0, -INFINITY, NAN});
+    EXPECT_VALUES(rille_rrelu_training(x, 0.1, 0.2), 3, INFINITY, 0.0, -0.0, -INFINITY, NAN);
+    EXPECT_VALUES(rille_rrelu_training(rille_full(cx, RILLE_FLOAT64, SHAPE(2), -3), 0.5, 0.5), -1.5, -1.5);
+    EXPECT_VALUES(rille_rrelu(rille_full(cx, RILLE_FLOAT64, SHAPE(2), -4), 0.25, 0.75), -2, -2);
+    EXPECT_NO_ERROR(cx);
+    rille_close(cx);
+}
+
+/* A seed's slopes are the same for any number of threads and any layout of x; the next draw's, and another seed's, are not. */
+Test(rrelu, slopes_follow_the_seed_alone)
+{
+    static float y[5][DRAWS];
+    for (int run = 0; run < 5; run++) {
+        rille_context *cx = open_with(run == 1 ? 3 : 1, 0);
+        rille_manual_seed(cx, run == 4 ? 8 : 7);
+        rille_tensor *x = rille_full(cx, RILLE_FLOAT32, SHAPE(4, DRAWS / 4), -1);
+        if (run == 2)
+            x = rille_transpose(rille_full(cx, RILLE_FLOAT32, SHAPE(DRAWS / 4, 4), -1), 0, 1);
+        if (run == 3)
+            rille_rrelu_training(x, 0.125, 0.375);
+        cr_assert_eq(rille_copy_out(rille_rrelu_training(x, 0.125, 0.375), RILLE_FLOAT32, y[run]), RILLE_OK);
+        rille_close(cx);
+    }
+    cr_expect_eq(memcmp(y[0], y[1], sizeof y[0]), 0);
+    cr_expect_eq(memcmp(y[0], y[2], sizeof y[0]), 0);
+    cr_expect_neq(memcmp(y[0], y[3], sizeof y[0]), 0);
+    cr_expect_neq(memcmp(y[0], y[4], sizeof y[0]), 0);
+}
+
 /* ---- Bad calls ---- */
+
+Test(errors, bounds_of_slopes)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *x = rille_zeros(cx, RILLE_FLOAT32, SHAPE(2));
+    EXPECT_FAILS(cx, rille_rrelu_training(x, 0.5, 0.25), RILLE_ERROR_ARGUMENT,
+                 "rrelu_training: lower is 0.5, upper 0.25; two numbers with lower <= upper expected");
+    EXPECT_FAILS(cx, rille_rrelu_training(x, 0.5, INFINITY), RILLE_ERROR_ARGUMENT,
+                 "rrelu_training: lower is 0.5, upper inf; two numbers with lower <= upper expected");
+    cr_expect_null(rille_rrelu_training(NULL, 0, 1));
+    rille_close(cx);
+}
 
 Test(errors, tensors_that_do_not_fit)
 {
