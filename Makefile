@@ -68,6 +68,8 @@ WARNINGS += $(if $(is_clang),-Wno-pass-failed)# a loop that clang did not vector
 WARNINGS += $(if $(filter 1,$(WERROR)),-Werror)
 # errno and traps are not looked at, so loops over libm-like code may vectorise; a*b+c keeps both its roundings.
 ARITHMETIC := -fno-math-errno -fno-trapping-math -ffp-contract=off
+# gcc copies what follows two ?: on one condition, once for each of its outcomes; a vector loop then computes both copies.
+STRAIGHT   := -fno-thread-jumps
 LANGUAGE   := -std=c11 -D_POSIX_C_SOURCE=200809L
 COMMON     := $(LANGUAGE) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(ARITHMETIC) -fPIC -fvisibility=hidden
 
@@ -76,7 +78,7 @@ INCLUDE_BINDINGS := -I$(BUILD)/include $(call as_system,$(LUA_CFLAGS))# the publ
 INCLUDE_TESTS    := -Itests $(INCLUDE_ENGINE)
 
 COMPILE_ENGINE   := $(CC) $(COMMON) $(OPENMP) $(INCLUDE_ENGINE)
-COMPILE_KERNELS  := $(CC) $(COMMON) $(KERNEL_CFLAGS) -fopenmp-simd $(INCLUDE_ENGINE)
+COMPILE_KERNELS  := $(CC) $(COMMON) $(KERNEL_CFLAGS) -fopenmp-simd $(if $(is_clang),,$(STRAIGHT)) $(INCLUDE_ENGINE)
 COMPILE_BINDINGS := $(CC) $(COMMON) $(INCLUDE_BINDINGS)
 COMPILE_TESTS    := $(CC) $(COMMON) $(OPENMP) $(INCLUDE_TESTS)
 ENGINE_LIBS      := $(BLAS_LIBS) -lm $(OPENMP)
