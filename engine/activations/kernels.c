@@ -7,7 +7,6 @@
 
 #include "math/algebraic.h"
 #include "math/arctangent.h"
-#include "math/growth.h"
 #include "math/inverse_sinh.h"
 #include "math/logistic.h"
 #include "math/piecewise.h"
