@@ -18,6 +18,7 @@ WERROR  ?= 0# 1: a warning is an error
 PREFIX  ?= /usr/local
 DESTDIR ?=
 LUA     ?= lua5.4
+PYTHON  ?= /usr/bin/python3# the one that python3-torch is for
 
 ifneq ($(filter default undefined,$(origin CC)),)
 CC := gcc
@@ -43,6 +44,8 @@ REFERENCE   := $(wildcard tests/reference/*.c tests/accuracy/*.c)
 SPECS       := $(wildcard tests/lua/*_spec.lua)
 BENCHES     := $(wildcard tests/bench/*.c)
 EXHAUSTIVE  := $(wildcard tests/exhaustive/*.c)
+PEER        := tests/bench/peers/onednn.c# links oneDNN, and nothing of ours
+PEERS       := $(filter-out $(PEER),$(wildcard tests/bench/peers/*.c))
 
 # The instruction sets that each *kernels.c is compiled for, best first; engine/base/isa.h says the same.
 MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
@@ -89,9 +92,10 @@ ENGINE_OBJS    := $(ENGINE:%.c=$(OBJ)/%.o) $(foreach isa,$(ISAS),$(KERNELS:%.c=$
 BINDING_OBJS   := $(BINDINGS:%.c=$(OBJ)/%.o)
 REFERENCE_OBJS := $(REFERENCE:%.c=$(OBJ)/%.o)
 EXHAUSTIVE_OBJS := $(EXHAUSTIVE:%.c=$(OBJ)/%.o)
+PEERS_OBJS     := $(PEERS:%.c=$(OBJ)/%.o)
 SUITE_PROGRAMS := $(SUITES:tests/%.c=$(BUILD)/tests/%)
 BENCH_PROGRAMS := $(BENCHES:tests/bench/%.c=$(BUILD)/bench/%)
-OBJECTS        := $(ENGINE_OBJS) $(BINDING_OBJS) $(REFERENCE_OBJS) $(EXHAUSTIVE_OBJS) $(patsubst %.c,$(OBJ)/%.o,$(SUITES) $(BENCHES))
+OBJECTS        := $(ENGINE_OBJS) $(BINDING_OBJS) $(REFERENCE_OBJS) $(EXHAUSTIVE_OBJS) $(PEERS_OBJS) $(patsubst %.c,$(OBJ)/%.o,$(SUITES) $(BENCHES) $(PEER))
 
 HEADER     := $(BUILD)/include/rille_activations.h
 LIBRARY    := $(BUILD)/lib/librille.so.$(VERSION)
@@ -219,9 +223,18 @@ $(BUILD)/exhaustive/accuracy: $(EXHAUSTIVE_OBJS) $(REFERENCE_OBJS) $(OBJ)/list-E
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(EXHAUSTIVE_OBJS) $(REFERENCE_OBJS) $(ARCHIVE) $(TEST_LIBS) -o $@
 
+$(BUILD)/peers/driver: $(PEERS_OBJS) $(REFERENCE_OBJS) $(OBJ)/list-PEERS $(OBJ)/list-REFERENCE $(ARCHIVE)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(PEERS_OBJS) $(REFERENCE_OBJS) $(ARCHIVE) $(TEST_LIBS) -o $@
+$(BUILD)/peers/onednn: $(PEER:%.c=$(OBJ)/%.o)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< -ldnnl $(OPENMP) -lm -o $@
+
 .PHONY: test-programs bench-programs
 test-programs: $(SUITE_PROGRAMS) ; @:
-bench-programs: $(BENCH_PROGRAMS) ; @:
+bench-programs: $(BENCH_PROGRAMS) $(BUILD)/exhaustive/accuracy $(BUILD)/peers/driver ; @:
 
 -include $(OBJECTS:.o=.d) $(OBJ)/generate_header.d
 
@@ -231,6 +244,7 @@ bench-programs: $(BENCH_PROGRAMS) ; @:
 RUN_PACKAGES  := $(if $(is_clang),clang libomp-dev,gcc) libc6-dev pkg-config lua5.4 liblua5.4-dev lua-argparse \
                  libopenblas-openmp-dev librandom123-dev gnuplot-nox
 TEST_PACKAGES := $(RUN_PACKAGES) libcriterion-dev libmpfr-dev lua-busted
+PEER_PACKAGES := $(TEST_PACKAGES) libdnnl-dev python3-torch
 LINT_PACKAGES := $(sort $(TEST_PACKAGES) gcc clang clang-format clang-tidy cppcheck lua-check)
 
 has_command  = command -v $(1)
@@ -250,6 +264,8 @@ there_gnuplot-nox            = $(call has_command,gnuplot)
 there_libcriterion-dev       = $(call has_module,criterion)
 there_libmpfr-dev            = $(call has_module,mpfr)
 there_lua-busted             = $(call has_command,busted)
+there_libdnnl-dev            = $(call has_header,oneapi/dnnl/dnnl.h)
+there_python3-torch          = $(PYTHON) -c 'import torch'
 there_lua-check              = $(call has_command,luacheck)
 there_clang-format           = $(call has_command,clang-format)
 there_clang-tidy             = $(call has_command,clang-tidy)
@@ -270,11 +286,18 @@ apt="$$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q"; \
 list=$$(missing); test -z "$$list" || elsewhere 'apt-get has installed the packages, yet not all that is needed is found'
 endef
 
-.PHONY: deps deps-run deps-test deps-lint
+.PHONY: deps deps-run deps-test deps-lint deps-peers
 deps: deps-lint ## install (apt) what run, test and lint need, where it is missing
 deps-run: ; $(call install_missing,$(RUN_PACKAGES))
 deps-test: ; $(call install_missing,$(TEST_PACKAGES))
 deps-lint: ; $(call install_missing,$(LINT_PACKAGES))
+# ONNX Runtime where npm is there, below build/. Its own script would fetch GPU libraries.
+ONNXRUNTIME := $(BUILD)/peers/node_modules/onnxruntime-node
+deps-peers: ; $(call install_missing,$(PEER_PACKAGES))
+	@mkdir -p $(BUILD)/peers
+	@if command -v npm >/dev/null && [ ! -d $(ONNXRUNTIME) ]; then echo 'rille: installing onnxruntime-node'; \
+	    npm install --prefix $(BUILD)/peers --ignore-scripts --no-audit --no-fund onnxruntime-node >/dev/null || \
+	    echo 'rille: npm failed, see above; going on without ONNX Runtime' >&2; fi
 
 # ---- Run, test, bench ----------------------------------------------------------------------------------------------
 
@@ -354,6 +377,11 @@ bench: deps-test built ## build, then run every benchmark (ONLY=name: some)
 	@for program in $(BENCH_PROGRAMS); do \
 	    case $${program##*/} in *"$(ONLY)"*) printf '\n== %s\n' $${program##*/}; $$program $$program.json ;; esac; done
 
+.PHONY: bench-peers
+bench-peers: deps-peers built ## speed and error beside oneDNN, PyTorch and ONNX Runtime, installed where missing (ONLY=name: some)
+	$(submake) $(BUILD)/peers/driver $(BUILD)/peers/onednn
+	@ONLY='$(ONLY)' OMP_NUM_THREADS=2 $(QUIET_OPENMP) $(BUILD)/peers/driver $(BUILD)/peers $(PYTHON) $(COMMAND)
+
 # It may be interrupted: what is measured stays, and is measured again only with another library.
 .PHONY: exhaustive
 exhaustive: deps-test built ## measure the error of every activation at all floats: hours (ACT=tanh ORDER=1 ISA=v3 DTYPE=float32 POINTS=1e6: some)
@@ -363,8 +391,8 @@ exhaustive: deps-test built ## measure the error of every activation at all floa
 
 # ---- Lint ----------------------------------------------------------------------------------------------------------
 
-C_HEADERS := $(wildcard engine/*/*.h bindings/*.h tests/*/*.h)
-C_SOURCES := $(ENGINE) $(KERNELS) $(GENERATOR) $(BINDINGS) $(SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE)
+C_HEADERS := $(wildcard engine/*/*.h bindings/*.h tests/*/*.h tests/*/*/*.h)
+C_SOURCES := $(ENGINE) $(KERNELS) $(GENERATOR) $(BINDINGS) $(SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE) $(PEERS) $(PEER)
 # engine/rille.h is set by hand: a declaration and its one-line comment, however long.
 FORMATTED := $(C_SOURCES) $(C_HEADERS)
 LINTS     := format lua rules symbols gcc clang tidy cppcheck
@@ -382,7 +410,7 @@ format: ## rewrite the C files as .clang-format has them
 lint-format:
 	@clang-format --dry-run -Werror $(FORMATTED)
 lint-lua:
-	@luacheck --quiet $(wildcard bindings/bin/rille bindings/rille scripts tests/lua)
+	@luacheck --quiet $(wildcard bindings/bin/rille bindings/rille scripts tests/lua tests/bench/peers)
 
 # Who may know what: the engine nothing of Lua, the bindings only rille.h, a lower floor of the engine nothing of an upper.
 FLOORS := base=1 math=1 tensor=2 activations=3 ops=4 autograd=5 flow=6 optim=6 io=6
@@ -409,11 +437,11 @@ $(OMP_H):
 	@mkdir -p $(@D)
 	@cp "$$(gcc -print-file-name=include/omp.h)" $@
 lint-clang: $(OMP_H)
-	@clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_TESTS) $(ENGINE) $(GENERATOR) $(SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE)
+	@clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_TESTS) $(ENGINE) $(GENERATOR) $(SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE) $(PEERS)
 	@$(foreach isa,$(ISAS),clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_ENGINE) -DRL_ISA=$(isa) $(ISA_FLAGS_$(isa)) $(KERNELS);)
 	@clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_BINDINGS) $(BINDINGS)
 # One file for each clang-tidy: with several at once, version 14 loses sight of va_start.
-TIDY := $(ENGINE) $(KERNELS) $(GENERATOR) $(REFERENCE) $(EXHAUSTIVE) $(BINDINGS)
+TIDY := $(ENGINE) $(KERNELS) $(GENERATOR) $(REFERENCE) $(EXHAUSTIVE) $(PEERS) $(BINDINGS)
 lint-tidy: $(TIDY:%=tidy/%)
 tidy/bindings/%: $(OMP_H)
 	@clang-tidy --quiet bindings/$* -- $(CLANG_FLAGS) $(INCLUDE_BINDINGS) 2>/dev/null
@@ -460,4 +488,4 @@ uninstall: ## remove what install put there
 clean: ## remove build/ and out/
 	@rm -rf $(BUILD) out
 help: ## list what there is to do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
