@@ -1,4 +1,4 @@
--- Rille as scripts see it: see peer.h for what it is asked. It only has calls: one operation on a small tensor, made by a script.
+-- Rille as scripts see it: see peer.h for what it is asked. It only has calls: one operation on a small tensor.
 local rille = require "rille"
 
 local CALL = {
