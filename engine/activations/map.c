@@ -62,7 +62,7 @@ rille_status rille_map(rille_context *cx, rille_activation act, const double *pa
         .x = x,
         .y = y,
     };
-    return rl_parallel_for(cx, "rille_map", n, RL_GRAIN_MEDIUM, do_map, &work);
+    return rl_parallel_map(cx, "rille_map", n, RL_GRAIN_MEDIUM, do_map, &work);
 }
 
 static rille_status multiply(rille_context *cx, const char *operation, rille_activation act, const double *params, int order,
@@ -81,7 +81,7 @@ static rille_status multiply(rille_context *cx, const char *operation, rille_act
         .x = x,
         .y = z,
     };
-    return rl_parallel_for(cx, operation, n, RL_GRAIN_MEDIUM, do_product, &work);
+    return rl_parallel_map(cx, operation, n, RL_GRAIN_MEDIUM, do_product, &work);
 }
 
 rille_status rille_map_backward(rille_context *cx, rille_activation act, const double *params, rille_dtype dtype, size_t n,

@@ -39,7 +39,8 @@ static void do_chunk(rille_context *cx, size_t n, size_t grain, size_t chunk, rl
     body(work, begin, n - begin < grain ? n : begin + grain);
 }
 
-static void do_chunks(rille_context *cx, size_t n, size_t grain, rl_body *body, void *work)
+/* piece: what a thread takes at a time, where there are several. */
+static void do_chunks(rille_context *cx, size_t n, size_t grain, size_t piece, rl_body *body, void *work)
 {
     size_t chunks = rl_chunks(n, grain);
 #ifdef _OPENMP
@@ -47,22 +48,36 @@ static void do_chunks(rille_context *cx, size_t n, size_t grain, rl_body *body, 
     if ((size_t)threads > chunks)
         threads = (int)chunks;
     if (threads > 1 && !forked && !omp_in_parallel()) {
+        size_t pieces = rl_chunks(n, piece);
 #pragma omp parallel for num_threads(threads) schedule(static)
-        for (size_t chunk = 0; chunk < chunks; chunk++)
-            do_chunk(cx, n, grain, chunk, body, work);
+        for (size_t i = 0; i < pieces; i++)
+            do_chunk(cx, n, piece, i, body, work);
         return;
     }
+#else
+    (void)piece;
 #endif
     for (size_t chunk = 0; chunk < chunks; chunk++)
         do_chunk(cx, n, grain, chunk, body, work);
 }
 
-rille_status rl_parallel_for(rille_context *cx, const char *operation, size_t n, size_t grain, rl_body *body, void *work)
+static rille_status completed(rille_context *cx, const char *operation)
 {
-    do_chunks(cx, n, grain, body, work);
     if (atomic_exchange(&cx->cancelled, false))
         return rl_fail(cx, RILLE_ERROR_CANCELLED, "%s: cancelled", operation);
     return RILLE_OK;
+}
+
+rille_status rl_parallel_for(rille_context *cx, const char *operation, size_t n, size_t grain, rl_body *body, void *work)
+{
+    do_chunks(cx, n, grain, grain, body, work);
+    return completed(cx, operation);
+}
+
+rille_status rl_parallel_map(rille_context *cx, const char *operation, size_t n, size_t grain, rl_body *body, void *work)
+{
+    do_chunks(cx, n, grain, 1 + (grain - 1) / 8, body, work);
+    return completed(cx, operation);
 }
 
 int rl_parallel_library_begin(void)

@@ -56,7 +56,7 @@ static rille_status step(rille_context *cx, rille_tensor *p, rille_tensor *v, co
     if (g == NULL)
         return RILLE_ERROR_MEMORY;
     sgd_work w = {p->dtype, rl_data(p), v == NULL ? NULL : rl_data(v), rl_data(g), options};
-    rille_status status = rl_parallel_for(cx, "sgd", (size_t)p->numel, RL_GRAIN_LIGHT, update, &w);
+    rille_status status = rl_parallel_map(cx, "sgd", (size_t)p->numel, RL_GRAIN_LIGHT, update, &w);
     rl_free_temporary(g, p->gradient);
     rille_touch(p);
     if (v != NULL)

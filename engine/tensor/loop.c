@@ -96,5 +96,5 @@ rille_status rl_loop_run(rille_context *cx, const char *operation, rl_loop *loop
     for (int d = 0; d < loop->rank; d++)
         n *= (size_t)loop->shape[d];
     loop_work work = {loop, inner};
-    return rl_parallel_for(cx, operation, n, grain, do_range, &work);
+    return rl_parallel_map(cx, operation, n, grain, do_range, &work);
 }
