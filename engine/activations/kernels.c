@@ -18,7 +18,19 @@
 /* ---- Rows: relu_float32_1(x, params) is f'(x) in float32 kernels ---- */
 
 typedef float float32_narrow;
-typedef double float32_wide, float64_narrow, float64_wide;
+typedef double float32_wide, float64_wide;
+
+/* What a row's width makes of its float32 kernels: of f, and of f' and f". */
+#define VALUE_narrow narrow
+#define VALUE_wide wide
+#if defined(RL_HAS_FMA)
+#define VALUE_single narrow
+#else
+#define VALUE_single wide
+#endif
+#define DERIVATIVE_narrow narrow
+#define DERIVATIVE_wide wide
+#define DERIVATIVE_single wide
 
 #define PARAMETERS(...) __VA_ARGS__
 #define NO_PARAMETERS
@@ -37,27 +49,47 @@ enum {
 #define F(...) return __VA_ARGS__;
 #define DF(...) return __VA_ARGS__;
 #define DDF(...) return __VA_ARGS__;
-#define SCALAR(name, dtype, width, order, parameters, expression)                                                              \
+#define SCALAR(...) SCALAR_(__VA_ARGS__) /* the width may be a macro */
+#define SCALAR_(name, dtype, width, order, parameters, expression)                                                              \
     RL_INLINE dtype##_##width name##_##dtype##_##order(dtype##_##width x, const double *params)                                \
     {                                                                                                                          \
         (void)params;                                                                                                          \
         parameters expression                                                                                                  \
     }
 
+/* Of f at RL_PRECISION single and 24, one is made. */
+#define SINGLE_narrow(...)
+#define SINGLE_wide(...)
+#define DOUBLE_narrow(...) SCALAR(__VA_ARGS__)
+#define DOUBLE_wide(...) SCALAR(__VA_ARGS__)
+#if defined(RL_HAS_FMA)
+#define SINGLE_single(...) SCALAR(__VA_ARGS__)
+#define DOUBLE_single(...)
+#else
+#define SINGLE_single(...)
+#define DOUBLE_single(...) SCALAR(__VA_ARGS__)
+#endif
+
+#define RL_PRECISION single
+#define ACTIVATION(name, width, parameters, f, ...) SINGLE_##width(name, float32, VALUE_##width, 0, parameters, f)
+#include "activations/activations.def"
+#undef ACTIVATION
+#undef RL_PRECISION
+
 #define RL_PRECISION 24
 #define ACTIVATION(name, width, parameters, f, df, ddf, ...)                                                                   \
-    SCALAR(name, float32, width, 0, parameters, f)                                                                             \
-    SCALAR(name, float32, width, 1, parameters, df)                                                                            \
-    SCALAR(name, float32, width, 2, parameters, ddf)
+    DOUBLE_##width(name, float32, VALUE_##width, 0, parameters, f)                                                             \
+    SCALAR(name, float32, DERIVATIVE_##width, 1, parameters, df)                                                               \
+    SCALAR(name, float32, DERIVATIVE_##width, 2, parameters, ddf)
 #include "activations/activations.def"
 #undef ACTIVATION
 #undef RL_PRECISION
 
 #define RL_PRECISION 53
 #define ACTIVATION(name, width, parameters, f, df, ddf, ...)                                                                   \
-    SCALAR(name, float64, width, 0, parameters, f)                                                                             \
-    SCALAR(name, float64, width, 1, parameters, df)                                                                            \
-    SCALAR(name, float64, width, 2, parameters, ddf)
+    SCALAR(name, float64, wide, 0, parameters, f)                                                                              \
+    SCALAR(name, float64, wide, 1, parameters, df)                                                                             \
+    SCALAR(name, float64, wide, 2, parameters, ddf)
 #include "activations/activations.def"
 #undef ACTIVATION
 #undef RL_PRECISION
@@ -104,15 +136,18 @@ enum {
 #undef P
 
 /* relu_float32_term(x, params, term, which): any term. */
-#define TERM(name, dtype, width)                                                                                               \
+#define TERM(...) TERM_(__VA_ARGS__)
+#define TERM_(name, dtype, value_width, derivative_width)                                                                      \
     RL_INLINE double name##_##dtype##_term(double x, const double *params, rl_term term, int which)                            \
     {                                                                                                                          \
-        return term == RL_F      ? name##_##dtype##_0((dtype##_##width)x, params)                                              \
-               : term == RL_F_X  ? name##_##dtype##_1((dtype##_##width)x, params)                                              \
-               : term == RL_F_XX ? name##_##dtype##_2((dtype##_##width)x, params)                                              \
+        return term == RL_F      ? name##_##dtype##_0((dtype##_##value_width)x, params)                                        \
+               : term == RL_F_X  ? name##_##dtype##_1((dtype##_##derivative_width)x, params)                                   \
+               : term == RL_F_XX ? name##_##dtype##_2((dtype##_##derivative_width)x, params)                                   \
                                  : name##_##dtype##_partial(x, params, term, which);                                           \
     }
-#define ACTIVATION(name, width, ...) TERM(name, float32, width) TERM(name, float64, width)
+#define ACTIVATION(name, width, ...)                                                                                           \
+    TERM(name, float32, VALUE_##width, DERIVATIVE_##width)                                                                     \
+    TERM(name, float64, wide, wide)
 #include "activations/activations.def"
 #undef ACTIVATION
 
@@ -158,7 +193,7 @@ RL_INLINE void map_float32_wide(size_t n, const float *x, float *y, parameters p
         y[i] = (float)f((double)x[i], p.value);
 }
 
-RL_INLINE void map_float64(size_t n, const double *x, double *y, parameters p, wide_function *f)
+RL_INLINE void map_float64_wide(size_t n, const double *x, double *y, parameters p, wide_function *f)
 {
 #pragma omp simd
     for (size_t i = 0; i < n; i++)
@@ -179,7 +214,7 @@ RL_INLINE void product_float32_wide(size_t n, const float *g, const float *x, fl
         z[i] = (float)((double)g[i] * f((double)x[i], p.value));
 }
 
-RL_INLINE void product_float64(size_t n, const double *g, const double *x, double *z, parameters p, wide_function *f)
+RL_INLINE void product_float64_wide(size_t n, const double *g, const double *x, double *z, parameters p, wide_function *f)
 {
 #pragma omp simd
     for (size_t i = 0; i < n; i++)
@@ -262,15 +297,17 @@ COLUMN_SWITCH(float64, double)
 
 /* ---- Kernels: map_relu_float32_1, product_relu_float32_1 ... ---- */
 
-#define MAP(name, dtype, loop, order)                                                                                          \
+#define MAP(...) MAP_(__VA_ARGS__)
+#define MAP_(name, dtype, width, order)                                                                                        \
     static void map_##name##_##dtype##_##order(size_t n, const void *x, void *y, const double *params)                         \
     {                                                                                                                          \
-        map_##loop(n, x, y, copy_of(params, name##_parameter_count), name##_##dtype##_##order);                                \
+        map_##dtype##_##width(n, x, y, copy_of(params, name##_parameter_count), name##_##dtype##_##order);                     \
     }
-#define PRODUCT(name, dtype, loop, order)                                                                                      \
+#define PRODUCT(...) PRODUCT_(__VA_ARGS__)
+#define PRODUCT_(name, dtype, width, order)                                                                                    \
     static void product_##name##_##dtype##_##order(size_t n, const void *g, const void *x, void *z, const double *params)      \
     {                                                                                                                          \
-        product_##loop(n, g, x, z, copy_of(params, name##_parameter_count), name##_##dtype##_##order);                         \
+        product_##dtype##_##width(n, g, x, z, copy_of(params, name##_parameter_count), name##_##dtype##_##order);              \
     }
 #define COLUMN(name, dtype)                                                                                                    \
     static void column_##name##_##dtype(size_t n, rl_term term, int which, const void *g, const void *x, void *z,              \
@@ -280,16 +317,16 @@ COLUMN_SWITCH(float64, double)
             column_##dtype(n, term, which, g, x, z, columns_of(column, name##_parameter_count), name##_parameter_count,        \
                            name##_##dtype##_term);                                                                             \
     }
-#define KERNELS(name, dtype, loop)                                                                                             \
-    MAP(name, dtype, loop, 0)                                                                                                  \
-    MAP(name, dtype, loop, 1)                                                                                                  \
-    MAP(name, dtype, loop, 2)                                                                                                  \
-    PRODUCT(name, dtype, loop, 1)                                                                                              \
-    PRODUCT(name, dtype, loop, 2)                                                                                              \
+#define KERNELS(name, dtype, value_width, derivative_width)                                                                    \
+    MAP(name, dtype, value_width, 0)                                                                                           \
+    MAP(name, dtype, derivative_width, 1)                                                                                      \
+    MAP(name, dtype, derivative_width, 2)                                                                                      \
+    PRODUCT(name, dtype, derivative_width, 1)                                                                                  \
+    PRODUCT(name, dtype, derivative_width, 2)                                                                                  \
     COLUMN(name, dtype)
 #define ACTIVATION(name, width, ...)                                                                                           \
-    KERNELS(name, float32, float32_##width)                                                                                    \
-    KERNELS(name, float64, float64)
+    KERNELS(name, float32, VALUE_##width, DERIVATIVE_##width)                                                                  \
+    KERNELS(name, float64, wide, wide)
 #include "activations/activations.def"
 #undef ACTIVATION
 

@@ -36,7 +36,7 @@ RL_INLINE double rl_dd_times(rl_double_double a, double x)
 /* (a + b) / 6, of relative error < 2^-52. */
 RL_INLINE double rl_sixth_24(double a, double b)
 {
-    return (a + b) / 6;
+    return (a + b) * (1.0 / 6);
 }
 
 /* (a + b) / 6: the exact sum times 1/6 in two parts. */
@@ -55,8 +55,23 @@ RL_INLINE double rl_sixth_53(double a, double b)
 /* x (x + 3) / 6. */
 RL_INLINE double rl_hard_swish_bend_24(double x)
 {
-    return x * ((x + 3) / 6);
+    return x * rl_sixth_24(x, 3);
 }
+
+#if defined(RL_HAS_FMA)
+
+/* |x| <= 3. Error < 0.76 ULP, subnormals included: (x + 3) / 6 in two parts, of which the low one underflows where it no longer
+ * counts, and one rounding. */
+RL_INLINE float rl_hard_swish_bend_single(float x)
+{
+    const float sixth = 0x1.555556p-3F, sixth_low = -0x1.555556p-28F;
+    const float sum = 3 + x, sum_low = x - (sum - 3), factor = sum * sixth;
+    const float product_low = rl_madd_single(sum, sixth, -factor);
+    const float factor_low = rl_madd_single(sum, sixth_low, rl_madd_single(sum_low, sixth, product_low));
+    return rl_madd_single(x, factor, x * factor_low);
+}
+
+#endif
 
 /* Error as rl_dd_times. */
 RL_INLINE double rl_hard_swish_bend_53(double x)

@@ -4,6 +4,9 @@
  *     f_24  for float32 kernels: arithmetic in double, relative error < 2^-36, so that the one rounding to float that follows
  *           errs by less than 0.5 + 2^-12 ULP, float's subnormals included;
  *     f_53  for float64 kernels: arithmetic in double-double, error < 0.6 ULP of the double result, subnormals included.
+ * A function that a row of width `single` calls in F exists a third time, where there is RL_HAS_FMA:
+ *     f_single  for float32 kernels: arithmetic in float, in twice as many lanes. What its roundings lose is carried along by
+ *           fused multiply-adds, as far as the error, < 1 ULP over all floats, needs it.
  *
  * Each is straight-line code, so that loops over it become vector code: a conditional expression chooses between values, never
  * between computations; there are no calls, no tables and no conversions to integers (but in sine.h). NaN comes out where NaN
@@ -59,11 +62,11 @@ RL_INLINE double rl_nearest_integer(double x)
     return (x + 0x1.8p52) - 0x1.8p52;
 }
 
-/* 2^n for an integer -1022 <= n <= 1023. The sum has n + 1023 in its low bits; the shift makes them the exponent and drops
- * the others. NaN gives some number. */
-RL_INLINE double rl_power_of_two(double n)
+/* 2^n, given n + RL_POWER_OFFSET, for an integer -1022 <= n <= 1023. The sum has n + 1023 in its low bits; the shift makes them
+ * the exponent and drops the others. NaN gives some number. */
+#define RL_POWER_OFFSET (0x1.8p52 + 1023)
+RL_INLINE double rl_power_in_sum(double sum)
 {
-    const double sum = n + (0x1.8p52 + 1023);
     uint64_t bits;
     memcpy(&bits, &sum, sizeof bits);
     bits <<= 52;
@@ -71,5 +74,54 @@ RL_INLINE double rl_power_of_two(double n)
     memcpy(&power, &bits, sizeof power);
     return power;
 }
+
+RL_INLINE double rl_power_of_two(double n)
+{
+    return rl_power_in_sum(n + RL_POWER_OFFSET);
+}
+
+#if defined(RL_HAS_FMA)
+
+RL_INLINE float rl_madd_single(float a, float b, float c)
+{
+    return __builtin_fmaf(a, b, c);
+}
+
+#define RL_POWER_OFFSET_SINGLE (0x1.8p23F + 127)
+
+/* 2^n, given n + RL_POWER_OFFSET_SINGLE, for an integer -126 <= n <= 127, or 128 for infinity. */
+RL_INLINE float rl_power_in_sum_single(float sum)
+{
+    uint32_t bits;
+    memcpy(&bits, &sum, sizeof bits);
+    bits <<= 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return power;
+}
+
+/* The larger and the smaller of a positive x, or NaN, and a positive number: compared as integers, which is one instruction. A
+ * NaN may be taken for any number. */
+RL_INLINE float rl_at_least_single(float x, float low)
+{
+    int32_t x_bits, low_bits;
+    memcpy(&x_bits, &x, sizeof x_bits);
+    memcpy(&low_bits, &low, sizeof low_bits);
+    const int32_t larger = x_bits > low_bits ? x_bits : low_bits;
+    memcpy(&x, &larger, sizeof x);
+    return x;
+}
+
+RL_INLINE float rl_at_most_single(float x, float high)
+{
+    int32_t x_bits, high_bits;
+    memcpy(&x_bits, &x, sizeof x_bits);
+    memcpy(&high_bits, &high, sizeof high_bits);
+    const int32_t smaller = x_bits < high_bits ? x_bits : high_bits;
+    memcpy(&x, &smaller, sizeof x);
+    return x;
+}
+
+#endif
 
 #endif

@@ -48,6 +48,35 @@ RL_INLINE double rl_tanh_d2_53(double x)
     return rl_logistic_d2_scaled_53(2 * x, 3);
 }
 
+#if defined(RL_HAS_FMA)
+
+/* tanh = h / (1 - h), h = (1 - e^-2|x|) / 2. Error < 0.91 ULP over all floats: 0.5 of the last rounding, 0.3 of t and of the
+ * polynomial, the other roundings are made good.
+ *
+ * With |x| = -n ln 2 / 2 + r, h = (1 - 2^n) / 2 + 2^n (r + t), where t = r^2 P(r), P the polynomial of degree 4 of least relative
+ * error in r + t: 0.235 * 2^-24. r is exact but for n times the error of ln 2 / 2, which 2^n makes harmless; (1 - 2^n) / 2 is
+ * exact for n >= -24, where n ends: r then grows to 0.71, and the term counts the less. As 1 / (1 - h) is 1 + tanh, so is it in
+ * the correction of the first quotient, s, and h - s is exact: s / h is between 1 and 2. */
+RL_INLINE float rl_tanh_single(float x)
+{
+    const float magnitude = __builtin_fabsf(x), bounded = magnitude > 9.02F ? 9.02F : magnitude;
+    const float offset = RL_POWER_OFFSET_SINGLE;
+    const float sum = rl_at_least_single(rl_madd_single(bounded, -2 * RL_LOG2_E_SINGLE, offset), offset - 24);
+    const float n = sum - offset, power = rl_power_in_sum_single(sum);
+    const float r = rl_madd_single(n, 0x1.62e43p-2F, bounded), r2 = r * r;
+    const float P_1 = rl_madd_single(0x1.5554bp-1F, r, -0x1.fffffep-1F);
+    const float P_3 = rl_madd_single(0x1.1227c2p-3F, r, -0x1.555718p-2F);
+    const float t = r2 * rl_madd_single(rl_madd_single(-0x1.6b71a8p-5F, r2, P_3), r2, P_1);
+    const float first = rl_madd_single(power, -0.5F, 0.5F);
+    const float h = rl_madd_single(power, r + t, first);
+    const float h_low = rl_madd_single(power, t, rl_madd_single(power, r, first - h));
+    const float s = h / (1 - h), one_plus_s = 1 + s;
+    const float remainder = rl_madd_single(h_low, one_plus_s, rl_madd_single(s, h, h - s));
+    return __builtin_copysignf(rl_madd_single(remainder, one_plus_s, s), x);
+}
+
+#endif
+
 #define tanh(x) RL_AT_PRECISION(rl_tanh)(x)
 #define tanh_d1(x) RL_AT_PRECISION(rl_tanh_d1)(x)
 #define tanh_d2(x) RL_AT_PRECISION(rl_tanh_d2)(x)
