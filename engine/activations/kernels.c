@@ -7,10 +7,14 @@
 
 #include "math/algebraic.h"
 #include "math/arctangent.h"
+#include "math/gaussian.h"
+#include "math/growth.h"
+#include "math/hyperbolic.h"
 #include "math/inverse_sinh.h"
 #include "math/logistic.h"
 #include "math/piecewise.h"
 #include "math/sine.h"
+#include "math/softplus.h"
 #include "math/tanh.h"
 
 /* The functions that rows may use: constant (math/precision.h) and the macros at the end of each of these headers. */

@@ -78,7 +78,7 @@ RL_INLINE double rl_scale(double a, double n)
 }
 
 /* (hi + lo) 2^n to double, rounded once: error < 0.5 ULP + 2^-50 ULP; infinite where that overflows. For integers
- * -1155 <= n <= 1155 and, where n <= -1022 (a result that may be subnormal), 0.7 <= hi < 1.42.
+ * -1587 <= n <= 1587 and, where n <= -1022 (a result that may be subnormal), 0.7 <= hi < 1.42.
  *
  * Scaling a subnormal result would round for a second time. Hence the bits that it has no room for are rounded away before:
  * with k = -1022 - n, 2^-1074 is 2^(k - 52) in units of 2^n, the ulp of the binade [2^k, 2^(k+1)), and `offset` is what brings

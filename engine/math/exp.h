@@ -41,12 +41,12 @@ RL_INLINE rl_exp_parts_24 rl_exp_apart_24(double x)
 }
 
 typedef struct rl_exp_parts_53 {
-    double n;           /* -1155 to 1155 */
+    double n;           /* -1587 to 1587 */
     rl_double_double p; /* error < 0.09 * 2^-53 |p| + 2^-75, the latter only for n != 0; of e^r, < 0.04 * 2^-53 e^r */
 } rl_exp_parts_53;
 
-/* e^(x + low), |low| <= ulp(x); what low adds to r must not be more than 2^-44 of 1. NaN gives parts that are. Beyond -800 and
- * 800, where the result is 0 or infinite even after a multiplication or division by 2^78, x counts as these, and low as 0.
+/* e^(x + low), |low| <= ulp(x); what low adds to r must not be more than 2^-44 of 1. NaN gives parts that are. Beyond -1100
+ * and 1100, where the result is 0 or infinite even after a multiplication or division by 1e100, x counts as these, low as 0.
  *
  * ln 2 is taken in two parts of 42 bits, off by 2^-86 in all, so that n ln_2_hi, n ln_2_lo and the difference from x (Sterbenz)
  * are exact: r is off by at most 2^-75. p = r + r^2 / 2 + r^3 Q(r), with Q the polynomial of degree 9 of least
@@ -56,7 +56,7 @@ typedef struct rl_exp_parts_53 {
 RL_INLINE rl_exp_parts_53 rl_exp_apart_low_53(double x, double low)
 {
     const double ln_2_hi = 0x1.62e42fefa38p-1, ln_2_lo = 0x1.ef35793c76p-45;
-    const double above = x < -800 ? -800 : x, bounded = above > 800 ? 800 : above;
+    const double above = x < -1100 ? -1100 : x, bounded = above > 1100 ? 1100 : above;
     const double n = rl_nearest_integer(bounded * RL_LOG2_E);
     const rl_double_double near = rl_two_sum(bounded - n * ln_2_hi, -n * ln_2_lo);
     const rl_double_double r = rl_two_sum(near.hi, near.lo + (bounded == x ? low : 0));

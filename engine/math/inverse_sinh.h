@@ -9,6 +9,7 @@
 #define RL_MATH_INVERSE_SINH_H
 
 #include "math/algebraic.h"
+#include "math/logarithm.h"
 
 /* k of x = 2^k g for x >= sqrt(1/2): the exponent's bits after those of sqrt(1/2) are taken off, made a double by the sum with
  * 2^52, of which they are the last bits. */
@@ -28,13 +29,7 @@ RL_INLINE double rl_asinh_24(double x)
     const rl_root_24 root = rl_root_of_24(x, 1, 1);
     const double w = root.m + root.m * root.m / (1 + root.r), u = 1 + w, k = rl_binade(u);
     const double above = k > 0 ? rl_madd(u, rl_power_of_two(-k), -1) : w, v = above / (2 + above), z = v * v;
-    double T = 0x1.546a32ff81950p-4;
-    T = rl_madd(T, z, 0x1.7382dbddeec7dp-4);
-    T = rl_madd(T, z, 0x1.c71fccd9f88ebp-4);
-    T = rl_madd(T, z, 0x1.2492462af788ap-3);
-    T = rl_madd(T, z, 0x1.9999999b86784p-3);
-    T = rl_madd(T, z, 0x1.55555555553b8p-2);
-    const double result = rl_madd(k, 0x1.62e42fefa39efp-1, 2 * rl_madd(v * z, T, v));
+    const double result = rl_madd(k, 0x1.62e42fefa39efp-1, 2 * rl_madd(v * z, rl_artanh_tail_24(z), v));
     return rl_magnitude(x) < 0x1p400 ? rl_copy_sign(result, x) : x;
 }
 
@@ -54,17 +49,9 @@ RL_INLINE double rl_asinh_53(double x)
     const rl_double_double above = {k > 0 ? far.hi : w_full.hi, k > 0 ? far.lo : w_full.lo};
     const rl_double_double v = rl_dd_divide(above, rl_root_plus(above, 2));
     const double z = v.hi * v.hi;
-    double T = 0x1.0c039e172b8dfp-4;
-    T = rl_madd(T, z, 0x1.0fbe95aaf31a8p-4);
-    T = rl_madd(T, z, 0x1.3b1c355c3560fp-4);
-    T = rl_madd(T, z, 0x1.745cf9048617ap-4);
-    T = rl_madd(T, z, 0x1.c71c7201592a1p-4);
-    T = rl_madd(T, z, 0x1.2492492476ccbp-3);
-    T = rl_madd(T, z, 0x1.9999999999a38p-3);
-    T = rl_madd(T, z, 0x1.5555555555555p-2);
     const double exponent = t > 0x1p100 ? k + 100 : k;
     const rl_double_double sum = rl_two_sum(exponent * 0x1.62e42fefa3800p-1, 2 * v.hi);
-    const double rest = sum.lo + rl_madd(exponent, 0x1.ef35793c76730p-45, 2 * v.lo) + 2 * v.hi * z * T;
+    const double rest = sum.lo + rl_madd(exponent, 0x1.ef35793c76730p-45, 2 * v.lo) + 2 * v.hi * z * rl_artanh_tail_53(z);
     const double result = t < 0x1p-30 ? t : sum.hi + rest;
     return rl_copy_sign(t > 0x1.fffffffffffffp1023 ? t : result, x);
 }

@@ -28,12 +28,18 @@ RL_INLINE double rl_tanh_d2_24(double x)
     return 8 * rl_logistic_d2_24(2 * x);
 }
 
-/* tanh. Error < 0.6 ULP: 0.5 of the last rounding and, before it, 2 u / (1 - u^2) times that of u, which is largest at
- * u = 2^-1/2, where it is 2.83 times 0.035 (in units of 2^-53): towards u = 1, u's error falls as r^3. */
+/* tanh(magnitude + low). Error, in units of 2^-53: 2 u / (1 - u^2) times that of u, which is largest at
+ * u = 2^-1/2, where it is 2.83 times 0.035: towards u = 1, u's error falls as r^3. */
+RL_INLINE rl_double_double rl_tanh_in_parts(double magnitude, double low)
+{
+    const rl_decay_53 decay = rl_decay_of_low_53(2 * magnitude, 2 * low);
+    return rl_dd_divide(decay.one_minus_u, decay.one_plus_u);
+}
+
+/* tanh. Error < 0.6 ULP. */
 RL_INLINE double rl_tanh_53(double x)
 {
-    const rl_decay_53 decay = rl_decay_of_53(2 * rl_magnitude(x));
-    return rl_copy_sign(rl_dd_divide(decay.one_minus_u, decay.one_plus_u).hi, x);
+    return rl_copy_sign(rl_tanh_in_parts(rl_magnitude(x), 0).hi, x);
 }
 
 /* Errors < 0.54 and < 0.6 ULP, those of s' and s". 4 and 8 scale the exponent: applied to a rounded subnormal they would
