@@ -45,9 +45,9 @@ Test(registry, names)
     cr_expect_null(rille_activation_describe((rille_activation)RILLE_ACTIVATION_COUNT));
 }
 
-/* ---- Properties: a scan over numbers of every size, and closely around 0 --------------------------------------------- */
+/* ---- Properties: a scan over numbers of every size, closely around 0, and at either side of each kink ------------------ */
 
-enum { CLOSE = 12800, WIDE = 8192, SCAN = 2 * CLOSE + 1 + 2 * WIDE };
+enum { CLOSE = 12800, WIDE = 8192, SCAN = 2 * CLOSE + 1 + 2 * WIDE + 2 * RILLE_MAX_KINKS };
 static const double CLOSE_STEP = 1.0 / 512; /* up to 25 */
 
 static int ascending(const void *a, const void *b)
@@ -56,7 +56,8 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void scan(rille_context *cx, const activation_row *row, double x[SCAN], double y[3][SCAN])
+static void scan(rille_context *cx, const activation_row *row, const rille_activation_properties *is, double x[SCAN],
+                 double y[3][SCAN])
 {
     size_t n = 0;
     for (int i = -CLOSE; i <= CLOSE; i++)
@@ -64,6 +65,9 @@ static void scan(rille_context *cx, const activation_row *row, double x[SCAN], d
     for (int64_t i = 1; i <= WIDE; i++)
         for (int side = -1; side <= 1; side += 2)
             x[n++] = number_at(RILLE_FLOAT64, side * i * (last_rank(RILLE_FLOAT64) / WIDE));
+    for (int i = 0; i < RILLE_MAX_KINKS; i++)
+        for (int side = -1; side <= 1; side += 2)
+            x[n++] = i < is->kink_count ? nextafter(is->kink[i], side * INFINITY) : 0.0;
     cr_assert_eq(n, SCAN);
     qsort(x, n, sizeof *x, ascending);
     for (int order = 0; order < 3; order++)
@@ -186,7 +190,7 @@ static void check_properties(rille_context *cx, const activation_row *row, rille
     if (dtype != RILLE_FLOAT64)
         return;
     cr_assert_eq(rille_activation_evaluate(cx, row->act, row->params, &is), RILLE_OK);
-    scan(cx, row, x, y);
+    scan(cx, row, &is, x, y);
     check_range(row, &is, y[0]);
     check_monotonic(row, &is, x, y[0]);
     check_centre(cx, row, &is, y[0]);
@@ -198,14 +202,35 @@ Test(registry, properties)
     for_each_row(check_properties);
 }
 
-/* At slope 1 leaky_relu is the identity. */
+/* Parameters at which a row becomes another function: its pieces meet in one, lose their bend or stand in the wrong order. */
 Test(registry, properties_follow_the_parameters)
 {
+    static const activation_row rows[] = {
+        {.act = RILLE_LEAKY_RELU, .params = {1.0}, .label = "leaky_relu(1)"},
+        {.act = RILLE_HARD_TANH, .params = {1.0, -1.0}, .label = "hard_tanh(1, -1)"},
+        {.act = RILLE_HARD_TANH, .params = {1.0, 1.0}, .label = "hard_tanh(1, 1)"},
+        {.act = RILLE_THRESHOLDED_RELU, .params = {-0.75}, .label = "thresholded_relu(-0.75)"},
+        {.act = RILLE_THRESHOLD, .params = {-1.25, -1.25}, .label = "threshold(-1.25, -1.25)"},
+        {.act = RILLE_THRESHOLD, .params = {-1.25, 3.0}, .label = "threshold(-1.25, 3)"},
+        {.act = RILLE_SRELU, .params = {1.0, 1.0, 0.0, 1.0}, .label = "srelu(1, 1, 0, 1)"},
+        {.act = RILLE_SRELU, .params = {2.0, 0.0, -1.0, 0.0}, .label = "srelu(2, 0, -1, 0)"},
+        {.act = RILLE_SRELU, .params = {2.0, -1.0, -1.0, -0.5}, .label = "srelu(2, -1, -1, -0.5)"},
+        {.act = RILLE_SRELU, .params = {2.0, 0.5, 2.0, 0.5}, .label = "srelu(2, 0.5, 2, 0.5)"},
+        {.act = RILLE_SRELU, .params = {2.0, 0.5, 2.0, 1.0}, .label = "srelu(2, 0.5, 2, 1)"},
+        {.act = RILLE_SRELU, .params = {-1.0, 0.5, 1.0, 0.5}, .label = "srelu(-1, 0.5, 1, 0.5)"},
+        {.act = RILLE_SRELU, .params = {-1.0, 0.5, 1.0, 1.0}, .label = "srelu(-1, 0.5, 1, 1)"},
+        {.act = RILLE_SRELU, .params = {-1.0, 1.0, 1.0, 2.0}, .label = "srelu(-1, 1, 1, 2)"},
+        {.act = RILLE_SRELU, .params = {-1.0, 0.0, 1.0, 0.0}, .label = "srelu(-1, 0, 1, 0)"},
+        {.act = RILLE_SRELU, .params = {-1.0, -0.5, 1.0, 0.25}, .label = "srelu(-1, -0.5, 1, 0.25)"},
+        {.act = RILLE_SRELU, .params = {0.0, -0.5, 1.0, -0.25}, .label = "srelu(0, -0.5, 1, -0.25)"},
+        {.act = RILLE_SRELU, .params = {-2.0, 1.0, -1.0, 1.0}, .label = "srelu(-2, 1, -1, 1)"},
+    };
     rille_context *cx = rille_open(NULL);
-    rille_activation_properties is;
-    cr_assert_eq(rille_activation_evaluate(cx, RILLE_LEAKY_RELU, (double[]){1.0}, &is), RILLE_OK);
-    cr_expect_eq(is.kink_count, 0);
-    cr_expect_eq(is.smoothness, RILLE_SMOOTH);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        activation_row row = rows[i];
+        row.info = rille_activation_describe(row.act);
+        check_properties(cx, &row, RILLE_FLOAT64);
+    }
     rille_close(cx);
 }
 

@@ -208,6 +208,18 @@ static const special specials[] = {
     {"lisht", -TINY, {0.0, -2 * TINY, 2.0}},
     {"lisht", INFINITY, {INFINITY, 1.0, -0.0}},
     {"lisht", -INFINITY, {INFINITY, -1.0, -0.0}},
+    {"threshold", 0.0, {0.0, 0.0, 0.0}},
+    {"threshold", -0.0, {0.0, 0.0, 0.0}},
+    {"threshold", TINY, {TINY, 1.0, 0.0}},
+    {"threshold", -TINY, {0.0, 0.0, 0.0}},
+    {"threshold", INFINITY, {INFINITY, 1.0, 0.0}},
+    {"threshold", -INFINITY, {0.0, 0.0, 0.0}},
+    {"srelu", 0.0, {0.0, 0.2, 0.0}},
+    {"srelu", -0.0, {0.0, 0.2, 0.0}},
+    {"srelu", TINY, {TINY, 1.0, 0.0}},
+    {"srelu", -10 * TINY, {-2 * TINY, 0.2, 0.0}},
+    {"srelu", INFINITY, {INFINITY, 1.0, 0.0}},
+    {"srelu", -INFINITY, {-INFINITY, 0.2, 0.0}},
 };
 
 static double in_dtype(rille_dtype dtype, double value)
