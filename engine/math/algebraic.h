@@ -4,10 +4,12 @@
  *     squareplus      (x + r) / 2             (1 + x / r) / 2                     b / (2 r^3)                  alpha = 1
  *     isru            x / r                   1 / (w r)                           -3 alpha x / (w^2 r)         b = 1
  *     inverse root    1 / r (asinh')          -x / (w r) (asinh")                                              alpha = b = 1
+ *     bent identity   (r - 1) / 2 + x         x / (2 r) + 1                       1 / (2 r^3)                  alpha = b = 1
  *
  * What cancels is written without a difference:
- *     x + r = b / (r + |x|) and 1 + x / r = b / (r (r + |x|)) for x < 0 (alpha = 1).
- * Every factor is then known to a small relative error. 1e-30 <= alpha, b <= 1e30 (2^-100 ... 2^100).
+ *     x + r = b / (r + |x|) and 1 + x / r = b / (r (r + |x|)) for x < 0 (alpha = 1), r - 1 = x^2 / (r + 1).
+ * Every factor is then known to a small relative error, and what is subtracted is at most half of what it is subtracted from.
+ * 1e-30 <= alpha, b <= 1e30 (2^-100 ... 2^100).
  *
  * f_24: the squares of floats are in double's range; what stands for infinity there is 2^400. Relative errors < 2^-49, a few
  * roundings. f_53: see rl_root_of_53. */
@@ -91,6 +93,24 @@ RL_INLINE double rl_inverse_root_d1_24(double x)
 {
     const rl_root_24 root = rl_root_of_24(x, 1, 1);
     return rl_copy_sign(root.m / (root.w * root.r), -x);
+}
+
+RL_INLINE double rl_bent_identity_24(double x)
+{
+    const rl_root_24 root = rl_root_of_24(x, 1, 1);
+    return x + 0.5 * (root.m * root.m / (root.r + 1));
+}
+
+RL_INLINE double rl_bent_identity_d1_24(double x)
+{
+    const rl_root_24 root = rl_root_of_24(x, 1, 1);
+    return 1 + rl_copy_sign(0.5 * root.m / root.r, x);
+}
+
+RL_INLINE double rl_bent_identity_d2_24(double x)
+{
+    const rl_root_24 root = rl_root_of_24(x, 1, 1);
+    return 0.5 / (root.w * root.r);
 }
 
 /* sqrt(a) for a >= 2^-400 or so. Error < 2^-100: one step of Newton's from the rounded root, whose square is exact. */
@@ -233,6 +253,28 @@ RL_INLINE double rl_inverse_root_d1_53(double x)
     return rl_copy_sign(root.scale < 1 ? far.hi * (root.scale * root.scale) : rl_dd_times(near, root.m), -x);
 }
 
+/* Error < 0.6 ULP. Past 2^100, 3 x / 2 or x / 2. */
+RL_INLINE double rl_bent_identity_53(double x)
+{
+    const rl_root_53 root = rl_root_of_53(x, 1, 1, 0x1p100);
+    const rl_double_double bend = rl_dd_divide(rl_two_product(root.m, root.m), rl_root_plus(root.r, 1));
+    const rl_double_double sum = rl_two_sum(x, 0.5 * bend.hi);
+    return root.scale < 1 ? (x > 0 ? 1.5 : 0.5) * x : sum.hi + (sum.lo + 0.5 * bend.lo);
+}
+
+/* Error < 0.6 ULP. */
+RL_INLINE double rl_bent_identity_d1_53(double x)
+{
+    const rl_root_53 root = rl_root_of_53(x, 1, 1, 0x1p400);
+    const rl_double_double slope = rl_dd_divide((rl_double_double){rl_copy_sign(0.5 * root.m, x), 0}, root.r);
+    return rl_dd_add_double(1, slope).hi;
+}
+
+RL_INLINE double rl_bent_identity_d2_53(double x)
+{
+    return rl_inverse_cube_53(x, 1, 0.5);
+}
+
 #define softsign(x) RL_AT_PRECISION(rl_softsign)(x)
 #define softsign_d1(x) RL_AT_PRECISION(rl_softsign_d1)(x)
 #define softsign_d2(x) RL_AT_PRECISION(rl_softsign_d2)(x)
@@ -244,5 +286,8 @@ RL_INLINE double rl_inverse_root_d1_53(double x)
 #define isru_d2(x, alpha) RL_AT_PRECISION(rl_isru_d2)(x, alpha)
 #define inverse_root(x) RL_AT_PRECISION(rl_inverse_root)(x)
 #define inverse_root_d1(x) RL_AT_PRECISION(rl_inverse_root_d1)(x)
+#define bent_identity(x) RL_AT_PRECISION(rl_bent_identity)(x)
+#define bent_identity_d1(x) RL_AT_PRECISION(rl_bent_identity_d1)(x)
+#define bent_identity_d2(x) RL_AT_PRECISION(rl_bent_identity_d2)(x)
 
 #endif

@@ -220,6 +220,12 @@ static const special specials[] = {
     {"srelu", -10 * TINY, {-2 * TINY, 0.2, 0.0}},
     {"srelu", INFINITY, {INFINITY, 1.0, 0.0}},
     {"srelu", -INFINITY, {-INFINITY, 0.2, 0.0}},
+    {"bent_identity", 0.0, {0.0, 1.0, 0.5}},
+    {"bent_identity", -0.0, {0.0, 1.0, 0.5}},
+    {"bent_identity", TINY, {TINY, 1.0, 0.5}},
+    {"bent_identity", -TINY, {-TINY, 1.0, 0.5}},
+    {"bent_identity", INFINITY, {INFINITY, 1.5, 0.0}},
+    {"bent_identity", -INFINITY, {-INFINITY, 0.5, 0.0}},
 };
 
 static double in_dtype(rille_dtype dtype, double value)
