@@ -10,6 +10,7 @@
 #include "math/gaussian.h"
 #include "math/growth.h"
 #include "math/hyperbolic.h"
+#include "math/error_function.h"
 #include "math/inverse_sinh.h"
 #include "math/logistic.h"
 #include "math/piecewise.h"

@@ -226,6 +226,12 @@ static const special specials[] = {
     {"bent_identity", -TINY, {-TINY, 1.0, 0.5}},
     {"bent_identity", INFINITY, {INFINITY, 1.5, 0.0}},
     {"bent_identity", -INFINITY, {-INFINITY, 0.5, 0.0}},
+    {"erf", 0.0, {0.0, 0x1.20dd750429b6dp+0, -0.0}},
+    {"erf", -0.0, {-0.0, 0x1.20dd750429b6dp+0, 0.0}},
+    {"erf", TINY, {TINY, 0x1.20dd750429b6dp+0, -2 * TINY}},
+    {"erf", -TINY, {-TINY, 0x1.20dd750429b6dp+0, 2 * TINY}},
+    {"erf", INFINITY, {1.0, 0.0, -0.0}},
+    {"erf", -INFINITY, {-1.0, 0.0, 0.0}},
 };
 
 static double in_dtype(rille_dtype dtype, double value)
