@@ -11,6 +11,7 @@
 #include "math/growth.h"
 #include "math/hyperbolic.h"
 #include "math/error_function.h"
+#include "math/gelu.h"
 #include "math/inverse_sinh.h"
 #include "math/logistic.h"
 #include "math/piecewise.h"

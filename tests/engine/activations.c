@@ -232,6 +232,12 @@ static const special specials[] = {
     {"erf", -TINY, {-TINY, 0x1.20dd750429b6dp+0, 2 * TINY}},
     {"erf", INFINITY, {1.0, 0.0, -0.0}},
     {"erf", -INFINITY, {-1.0, 0.0, 0.0}},
+    {"gelu", 0.0, {0.0, 0.5, 0x1.9884533d43651p-1}},
+    {"gelu", -0.0, {-0.0, 0.5, 0x1.9884533d43651p-1}},
+    {"gelu", 2 * TINY, {TINY, 0.5, 0x1.9884533d43651p-1}},
+    {"gelu", -2 * TINY, {-TINY, 0.5, 0x1.9884533d43651p-1}},
+    {"gelu", INFINITY, {INFINITY, 1.0, -0.0}},
+    {"gelu", -INFINITY, {-0.0, -0.0, -0.0}},
 };
 
 static double in_dtype(rille_dtype dtype, double value)
