@@ -17,6 +17,7 @@
 #include "math/piecewise.h"
 #include "math/sine.h"
 #include "math/softplus.h"
+#include "math/swish.h"
 #include "math/tanh.h"
 
 /* The functions that rows may use: constant (math/precision.h) and the macros at the end of each of these headers. */

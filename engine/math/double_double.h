@@ -6,6 +6,8 @@
 
 #include "math/precision.h"
 
+#include <stdbool.h>
+
 typedef struct rl_double_double {
     double hi, lo;
 } rl_double_double;
@@ -44,6 +46,19 @@ RL_INLINE rl_double_double rl_dd_add_double(double a, rl_double_double b)
 {
     const rl_double_double sum = rl_fast_two_sum(a, b.hi);
     return rl_fast_two_sum(sum.hi, sum.lo + b.lo);
+}
+
+/* a + b. Error < 3 u^2 (|a| + |b|): relative to the sum only where nothing cancels. */
+RL_INLINE rl_double_double rl_dd_add(rl_double_double a, rl_double_double b)
+{
+    const rl_double_double sum = rl_two_sum(a.hi, b.hi);
+    return rl_fast_two_sum(sum.hi, sum.lo + (a.lo + b.lo));
+}
+
+/* which ? a : b */
+RL_INLINE rl_double_double rl_dd_choose(bool which, rl_double_double a, rl_double_double b)
+{
+    return (rl_double_double){which ? a.hi : b.hi, which ? a.lo : b.lo};
 }
 
 /* a b. Relative error < 7 u^2. */
