@@ -7,18 +7,21 @@
 
 #include "math/algebraic.h"
 #include "math/arctangent.h"
+#include "math/error_function.h"
 #include "math/gaussian.h"
+#include "math/gelu.h"
+#include "math/gelu_tanh.h"
 #include "math/growth.h"
 #include "math/hyperbolic.h"
-#include "math/error_function.h"
-#include "math/gelu.h"
 #include "math/inverse_sinh.h"
 #include "math/logistic.h"
+#include "math/mish.h"
 #include "math/piecewise.h"
 #include "math/sine.h"
 #include "math/softplus.h"
 #include "math/swish.h"
 #include "math/tanh.h"
+#include "math/tanhexp.h"
 
 /* The functions that rows may use: constant (math/precision.h) and the macros at the end of each of these headers. */
 

@@ -51,9 +51,8 @@ typedef struct rl_displaced_53 {
 } rl_displaced_53;
 
 /* t > -30. In u and E, which are for sums with numbers near 1, a 2^n below 2^-200 may as well be 2^-200. */
-RL_INLINE rl_displaced_53 rl_displaced_exp_53(rl_double_double t, rl_double_double u0)
+RL_INLINE rl_displaced_53 rl_displaced_of_53(rl_exp_parts_53 e, rl_double_double u0)
 {
-    const rl_exp_parts_53 e = rl_exp_apart_low_53(-t.hi, -t.lo);
     const double power = rl_power_of_two(e.n < -200 ? -200 : e.n);
     const rl_double_double m = rl_dd_multiply(rl_dd_add_double(1, e.p), u0);
     const rl_double_double rest = rl_two_sum(power, -1); /* 0 where n = 0, so that nothing cancels */
@@ -64,6 +63,11 @@ RL_INLINE rl_displaced_53 rl_displaced_exp_53(rl_double_double t, rl_double_doub
         .u = rl_dd_scale(m, power),
         .E = rl_fast_two_sum(E.hi, E.lo + (rest.lo + e.p.lo * power)),
     };
+}
+
+RL_INLINE rl_displaced_53 rl_displaced_exp_53(rl_double_double t, rl_double_double u0)
+{
+    return rl_displaced_of_53(rl_exp_apart_low_53(-t.hi, -t.lo), u0);
 }
 
 #endif

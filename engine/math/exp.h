@@ -45,21 +45,31 @@ typedef struct rl_exp_parts_53 {
     rl_double_double p; /* error < 0.09 * 2^-53 |p| + 2^-75, the latter only for n != 0; of e^r, < 0.04 * 2^-53 e^r */
 } rl_exp_parts_53;
 
-/* e^(x + low), |low| <= ulp(x); what low adds to r must not be more than 2^-44 of 1. NaN gives parts that are. Beyond -1100
- * and 1100, where the result is 0 or infinite even after a multiplication or division by 1e100, x counts as these, low as 0.
+typedef struct rl_exp_reduced_53 {
+    double n;
+    rl_double_double r;
+} rl_exp_reduced_53;
+
+/* x + low = n ln 2 + r, |low| <= ulp(x); what low adds to r must not be more than 2^-44 of 1. Beyond -1100 and 1100, where e^x
+ * is 0 or infinite even after a multiplication or division by 1e100, x counts as these, and low as 0.
  *
  * ln 2 is taken in two parts of 42 bits, off by 2^-86 in all, so that n ln_2_hi, n ln_2_lo and the difference from x (Sterbenz)
- * are exact: r is off by at most 2^-75. p = r + r^2 / 2 + r^3 Q(r), with Q the polynomial of degree 9 of least
- * relative error in p: 2^-60.2 with these rounded coefficients. The first two terms are good to 100 bits. The third is largest
- * at r = -ln 2 / 2, 0.022 of p and 0.009 of e^r, where its roundings (r^2, r^3, Q, the product, the sum) add up to
- * 0.52 + 0.75 + 1.0 + 0.62 + 0.62 < 3.6 times 2^-53 of it: 0.08 2^-53 of p, to which 2^-60.2 adds 0.007. */
-RL_INLINE rl_exp_parts_53 rl_exp_apart_low_53(double x, double low)
+ * are exact: r is off by at most 2^-75. */
+RL_INLINE rl_exp_reduced_53 rl_exp_reduce_53(double x, double low)
 {
     const double ln_2_hi = 0x1.62e42fefa38p-1, ln_2_lo = 0x1.ef35793c76p-45;
     const double above = x < -1100 ? -1100 : x, bounded = above > 1100 ? 1100 : above;
     const double n = rl_nearest_integer(bounded * RL_LOG2_E);
     const rl_double_double near = rl_two_sum(bounded - n * ln_2_hi, -n * ln_2_lo);
-    const rl_double_double r = rl_two_sum(near.hi, near.lo + (bounded == x ? low : 0));
+    return (rl_exp_reduced_53){n, rl_two_sum(near.hi, near.lo + (bounded == x ? low : 0))};
+}
+
+/* p = r + r^2 / 2 + r^3 Q(r), with Q the polynomial of degree 9 of least relative error in p: 2^-60.2 with these rounded
+ * coefficients. The first two terms are good to 100 bits. The third is largest at r = -ln 2 / 2, 0.022 of p and 0.009 of e^r,
+ * where its roundings (r^2, r^3, Q, the product, the sum) add up to 0.52 + 0.75 + 1.0 + 0.62 + 0.62 < 3.6 times 2^-53 of it:
+ * 0.08 2^-53 of p, to which 2^-60.2 adds 0.007. Both fall as r^2. */
+RL_INLINE rl_double_double rl_exp_near_53(rl_double_double r)
+{
     const rl_double_double square = rl_two_product(r.hi, r.hi);
     double Q = 0x1.1f92c1a2b1bd0p-29;
     Q = rl_madd(Q, r.hi, 0x1.af5e7b96e7ff9p-26);
@@ -74,7 +84,24 @@ RL_INLINE rl_exp_parts_53 rl_exp_apart_low_53(double x, double low)
     const rl_double_double first_two = rl_fast_two_sum(r.hi, 0.5 * square.hi);
     const double tail = first_two.lo + (0.5 * square.lo + rl_madd(r.hi, r.lo, r.lo));
     const double rest = rl_madd(square.hi * r.hi, Q, tail);
-    return (rl_exp_parts_53){n, rl_fast_two_sum(first_two.hi, rest)};
+    return rl_fast_two_sum(first_two.hi, rest);
+}
+
+/* e^(x + low). NaN gives parts that are. */
+RL_INLINE rl_exp_parts_53 rl_exp_apart_low_53(double x, double low)
+{
+    const rl_exp_reduced_53 reduced = rl_exp_reduce_53(x, low);
+    return (rl_exp_parts_53){reduced.n, rl_exp_near_53(reduced.r)};
+}
+
+/* The same where e^x is itself an exponent: p = (1 + q)^16 - 1 with q = e^(r / 16) - 1, whose error is less than 2^-64 of p. */
+RL_INLINE rl_exp_parts_53 rl_exp_apart_fine_53(double x, double low)
+{
+    const rl_exp_reduced_53 reduced = rl_exp_reduce_53(x, low);
+    const rl_double_double q = rl_exp_near_53(rl_dd_scale(reduced.r, 0x1p-4)), two = {2, 0};
+    const rl_double_double q2 = rl_dd_multiply(q, rl_dd_add(two, q)), q4 = rl_dd_multiply(q2, rl_dd_add(two, q2));
+    const rl_double_double q8 = rl_dd_multiply(q4, rl_dd_add(two, q4));
+    return (rl_exp_parts_53){reduced.n, rl_dd_multiply(q8, rl_dd_add(two, q8))};
 }
 
 /* e^x. */
