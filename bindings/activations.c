@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-static const char *const out_option[] = {"out", NULL};
+static const char *const out_option[] = {"out", NULL}, *const no_options[] = {NULL};
 
 static rille_activation activation_at(int i)
 {
@@ -84,23 +84,39 @@ static int map_into(lua_State *L, int options, rille_activation act, const doubl
 static int activate(lua_State *L)
 {
     rille_activation act = activation_at((int)lua_tointeger(L, lua_upvalueindex(RLUA_EXTRA)));
-    double params[RILLE_MAX_PARAMETERS];
+    rlua_parameter_values values;
     rlua_check_tensor(L, 1);
-    int options = rlua_parameters(L, 2, act, params, out_option);
-    if (options > 0 && rlua_option(L, options, "out"))
-        return map_into(L, options, act, params);
+    int options = rlua_parameters(L, 2, act, &values, out_option);
+    if (options > 0 && rlua_option(L, options, "out")) {
+        if (values.any_tensor)
+            rlua_bad_argument(L, options, "option 'out' goes with parameters that are numbers");
+        return map_into(L, options, act, values.number);
+    }
     rlua_tensor *box = rlua_new(L);
-    rlua_finish(L, box, rille_activate(rlua_check_tensor(L, 1), act, params));
+    rille_tensor *const *tensors = rlua_parameter_tensors(L, &values);
+    rlua_finish(L, box, rille_activate_with(rlua_check_tensor(L, 1), act, values.number, tensors));
+    return 1;
+}
+
+/* rille.rrelu_training(x [, lower, upper] [, {lower =, upper =}]): with slopes drawn between them */
+static int rrelu_training(lua_State *L)
+{
+    rlua_parameter_values values;
+    rlua_check_tensor(L, 1);
+    rlua_parameters(L, 2, RILLE_RRELU, &values, NULL);
+    rlua_tensor *box = rlua_new(L);
+    rlua_finish(L, box, rille_rrelu_training(rlua_check_tensor(L, 1), values.number[0], values.number[1]));
     return 1;
 }
 
 /* rille.derivative("relu", x [, order = 1] [, parameters]) */
 static int derivative(lua_State *L)
 {
-    double params[RILLE_MAX_PARAMETERS];
+    rlua_parameter_values values;
     lua_settop(L, 4);
-    rille_activation act = rlua_activation(L, 1);
-    lua_settop(L, 4);
+    bool own = rlua_own_activation(L, 1);
+    rille_activation act = own ? RILLE_ACTIVATION_NONE : rlua_activation(L, 1);
+    lua_settop(L, own ? 5 : 4);
     rlua_check_tensor(L, 2);
     int at = lua_type(L, 3) == LUA_TTABLE ? 3 : 4;
     int64_t order = at == 3 || lua_isnil(L, 3) ? 1 : rlua_integer(L, 3, 3, "order");
@@ -108,9 +124,17 @@ static int derivative(lua_State *L)
         rlua_bad_argument(L, 3, "order %I is not in 0 ... 2", (LUAI_UACINT)order);
     if (!lua_isnil(L, at) && lua_type(L, at) != LUA_TTABLE)
         rlua_bad_type(L, at, "table of parameters");
-    rlua_parameters(L, at, act, params, NULL);
+    if (own) {
+        rlua_check_options(L, at, no_options);
+        lua_pushvalue(L, 2);
+        lua_pushinteger(L, order);
+        lua_call(L, 2, 1);
+        return 1;
+    }
+    rlua_parameters(L, at, act, &values, NULL);
     rlua_tensor *box = rlua_new(L);
-    rlua_finish(L, box, rille_derivative(rlua_check_tensor(L, 2), act, (int)order, params));
+    rille_tensor *const *tensors = rlua_parameter_tensors(L, &values);
+    rlua_finish(L, box, rille_derivative_with(rlua_check_tensor(L, 2), act, (int)order, values.number, tensors));
     return 1;
 }
 
@@ -138,11 +162,12 @@ static void set_parameters(lua_State *L, const rille_activation_info *info)
 {
     lua_createtable(L, info->parameter_count, 0);
     for (int i = 0; i < info->parameter_count; i++) {
-        lua_createtable(L, 0, 4);
+        lua_createtable(L, 0, 5);
         set_string(L, "name", info->parameter[i].name);
         set_number(L, "initial", info->parameter[i].initial);
         set_number(L, "low", info->parameter[i].low);
         set_number(L, "high", info->parameter[i].high);
+        set_boolean(L, "learnable", info->parameter[i].learnable);
         lua_rawseti(L, -2, i + 1);
     }
     lua_setfield(L, -2, "parameters");
@@ -179,20 +204,24 @@ static void set_properties(lua_State *L, rille_activation act)
 static int entry_text(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
-    lua_getfield(L, 1, "name");
-    rille_activation act = lua_type(L, -1) == LUA_TSTRING ? rille_activation_find(lua_tostring(L, -1)) : activation_at(-1);
-    const rille_activation_info *info = rille_activation_describe(act);
-    if (info == NULL)
+    lua_settop(L, 1);
+    if (lua_getfield(L, 1, "name") != LUA_TSTRING || lua_getfield(L, 1, "formula") != LUA_TSTRING ||
+        lua_getfield(L, 1, "parameters") != LUA_TTABLE)
         return luaL_error(L, "no activation");
     luaL_Buffer text;
     luaL_buffinit(L, &text);
-    lua_pushfstring(L, "%s(x", info->name);
+    lua_pushfstring(L, "%s(x", lua_tostring(L, 2));
     luaL_addvalue(&text);
-    for (int i = 0; i < info->parameter_count; i++) {
-        lua_pushfstring(L, ", %s = %f", info->parameter[i].name, info->parameter[i].initial);
+    for (int i = 1; i <= (int)lua_rawlen(L, 4); i++) {
+        lua_rawgeti(L, 4, i);
+        lua_getfield(L, -1, "name");
+        lua_getfield(L, -2, "initial");
+        lua_pushfstring(L, ", %s = %f", lua_tostring(L, -2), lua_tonumber(L, -1));
+        lua_replace(L, -4);
+        lua_pop(L, 2);
         luaL_addvalue(&text);
     }
-    lua_pushfstring(L, ") = %s", info->formula);
+    lua_pushfstring(L, ") = %s", lua_tostring(L, 3));
     luaL_addvalue(&text);
     luaL_pushresult(&text);
     return 1;
@@ -206,7 +235,7 @@ static int entry_by_name(lua_State *L)
     if (lua_rawget(L, lua_upvalueindex(RLUA_EXTRA)) != LUA_TNIL || lua_type(L, 2) != LUA_TSTRING)
         return 1; /* nil ends ipairs */
     const char *name = lua_tostring(L, 2);
-    rlua_raise(L, "no activation '%s'%s", name, rlua_did_you_mean(L, rlua_nearest_activation(name)));
+    rlua_raise(L, "no activation '%s'%s", name, rlua_did_you_mean(L, rlua_nearest_activation(L, name)));
 }
 
 static int registry_text(lua_State *L)
@@ -260,7 +289,9 @@ static void add_function(lua_State *L, rille_activation act, int module, int met
 void rlua_register_activations(lua_State *L, int module, int methods)
 {
     static const luaL_Reg derivatives[] = {{"derivative", derivative}, {NULL, NULL}};
+    static const luaL_Reg trainings[] = {{"rrelu_training", rrelu_training}, {NULL, NULL}};
     rlua_register(L, derivatives, module, 0, 0);
+    rlua_register(L, trainings, module, methods, 0);
     lua_newtable(L);
     int registry = lua_gettop(L);
     lua_newtable(L);
@@ -282,6 +313,7 @@ void rlua_register_activations(lua_State *L, int module, int methods)
     rlua_register(L, lookup, by_name + 2, 0, 1);
     rlua_register(L, registry_metamethods, by_name + 2, 0, 0);
     lua_setmetatable(L, registry);
+    rlua_register_own_activations(L, module, methods, registry, by_name, metatable);
     lua_settop(L, registry);
     lua_setfield(L, module, "activations");
 }

@@ -167,7 +167,7 @@ rille_activation rlua_activation(lua_State *L, int argument)
     const char *name = lua_tostring(L, -1);
     rille_activation act = rille_activation_find(name);
     if ((int)act < 0)
-        rlua_bad_argument(L, argument, "no activation '%s'%s", name, rlua_did_you_mean(L, rlua_nearest_activation(name)));
+        rlua_bad_argument(L, argument, "no activation '%s'%s", name, rlua_did_you_mean(L, rlua_nearest_activation(L, name)));
     return act;
 }
 

@@ -112,6 +112,28 @@ static int no_grad(lua_State *L)
     return rlua_call_guarded(L, disable, restore);
 }
 
+static void enable(rlua_guard *guard)
+{
+    guard->grad_enabled = rille_set_grad_enabled(guard->state->context, true);
+}
+
+/* rille.enable_grad(f, ...): f's results; what f does is recorded, inside rille.no_grad too */
+static int enable_grad(lua_State *L)
+{
+    return rlua_call_guarded(L, enable, restore);
+}
+
+/* rille.with_derivative(y, x, d): y's elements as a function of x's with the derivative d, one by one */
+static int with_derivative(lua_State *L)
+{
+    rlua_arguments(L, 3);
+    for (int i = 1; i <= 3; i++)
+        rlua_check_tensor(L, i);
+    rlua_tensor *box = rlua_new(L);
+    rlua_finish(L, box, rille_with_derivative(rlua_check_tensor(L, 1), rlua_check_tensor(L, 2), rlua_check_tensor(L, 3)));
+    return 1;
+}
+
 static int is_grad_enabled(lua_State *L)
 {
     lua_pushboolean(L, rille_grad_enabled(rlua_context(L)));
@@ -271,5 +293,11 @@ const luaL_Reg rlua_autograd_both[] = {
     {"backward", backward}, {"is_leaf", is_leaf}, {"requires_grad", requires_grad}, {"retain_grad", retain_grad}, {NULL, NULL},
 };
 const luaL_Reg rlua_autograd_functions[] = {
-    {"grad", grad}, {"gradcheck", gradcheck}, {"is_grad_enabled", is_grad_enabled}, {"no_grad", no_grad}, {NULL, NULL},
+    {"enable_grad", enable_grad},
+    {"grad", grad},
+    {"gradcheck", gradcheck},
+    {"is_grad_enabled", is_grad_enabled},
+    {"no_grad", no_grad},
+    {"with_derivative", with_derivative},
+    {NULL, NULL},
 };

@@ -61,7 +61,7 @@ const char *rlua_shape_text(lua_State *L, int rank, const int64_t *shape); /* pu
 /* Of a table's string keys the one closest to a misspelt name, or NULL where none is close. */
 const char *rlua_nearest_key(lua_State *L, const char *name, int table);
 const char *rlua_nearest(const char *name, const char *const *candidates); /* a NULL ends them */
-const char *rlua_nearest_activation(const char *name);
+const char *rlua_nearest_activation(lua_State *L, const char *name);       /* a script's own ones too */
 /* Pushes "; did you mean 'relu'?", or "" where nearest is NULL. */
 const char *rlua_did_you_mean(lua_State *L, const char *nearest);
 
@@ -113,6 +113,8 @@ int rlua_sizes(lua_State *L, int first, int last, int64_t *sizes, int64_t minimu
 int rlua_dimensions(lua_State *L, int argument, const rille_tensor *t, int *dims);
 rille_dtype rlua_dtype(lua_State *L, int index, int argument);
 rille_activation rlua_activation(lua_State *L, int argument); /* by name or registry entry */
+/* Pushes the function (x, order) -> f(x), f'(x) or f"(x) of a script's own activation; false where it names none of these. */
+bool rlua_own_activation(lua_State *L, int argument);
 
 /* The number (or boolean) at index as a rank-0 tensor of dtype. The caller frees it. Raises where it is no number, or has
  * no place in dtype; NULL where memory is out. */
@@ -135,9 +137,18 @@ void rlua_check_options(lua_State *L, int argument, const char *const *names);
 bool rlua_option(lua_State *L, int argument, const char *name);
 double rlua_option_number(lua_State *L, int argument, const char *name, double absent);
 bool rlua_option_boolean(lua_State *L, int argument, const char *name, bool absent);
-/* Parameters of an activation from `argument` on: numbers in the row's order, then or instead a table that names them (and
- * `extra`, NULL-ended, which the caller reads). Returns the table's index, or 0 where there is none. */
-int rlua_parameters(lua_State *L, int argument, rille_activation act, double *params, const char *const *extra);
+/* Parameters of an activation from `argument` on: numbers (or tensors, where the row says learnable) in the row's order, then
+ * or instead a table that names them (and `extra`, NULL-ended, which the caller reads). Returns the table's index, or 0 where
+ * there is none. Leaves tensors that the table holds on the stack. */
+typedef struct rlua_parameter_values {
+    double number[RILLE_MAX_PARAMETERS];
+    int at[RILLE_MAX_PARAMETERS]; /* where the tensor lies; 0: the number it is */
+    bool any_tensor;
+    rille_tensor *tensor[RILLE_MAX_PARAMETERS];
+} rlua_parameter_values;
+int rlua_parameters(lua_State *L, int argument, rille_activation act, rlua_parameter_values *values, const char *const *extra);
+/* The tensors as rille_activate_with takes them, for an engine call that follows at once; NULL where there are none. */
+rille_tensor *const *rlua_parameter_tensors(lua_State *L, rlua_parameter_values *values);
 
 /* ---- construct.c ---- */
 
@@ -162,5 +173,11 @@ extern const luaL_Reg rlua_context_functions[];
 void rlua_register(lua_State *L, const luaL_Reg *list, int table, int other, bool extra);
 /* Adds a function for each activation to both tables, rille.derivative and rille.activations to the module. */
 void rlua_register_activations(lua_State *L, int module, int methods);
+
+/* ---- own_activations.c ---- */
+
+/* Adds rille.activation to the module. The registry's tables are at these indices: its entries in order, by name, and their
+ * metatable. */
+void rlua_register_own_activations(lua_State *L, int module, int methods, int registry, int by_name, int metatable);
 
 #endif

@@ -209,12 +209,6 @@ const char *rlua_nearest(const char *name, const char *const *candidates)
     return s.best;
 }
 
-const char *rlua_nearest_activation(const char *name)
-{
-    const char *const candidates[] = {rille_activation_nearest(name), NULL};
-    return rlua_nearest(name, candidates);
-}
-
 const char *rlua_did_you_mean(lua_State *L, const char *nearest)
 {
     return nearest == NULL ? lua_pushliteral(L, "") : lua_pushfstring(L, "; did you mean '%s'?", nearest);

@@ -30,19 +30,61 @@ static int measure(lua_State *L)
     return 1;
 }
 
+/* rille.measure_below(t, threshold): share of t's elements with |t| < threshold */
+static int measure_below(lua_State *L)
+{
+    double share, threshold = rlua_number(L, 2, 2, "threshold");
+    rlua_check(L, rille_measure_below(rlua_check_tensor(L, 1), threshold, &share));
+    lua_pushnumber(L, share);
+    return 1;
+}
+
+/* Of f' with parameters that are tensors. */
+static rille_status measure_learned(rille_tensor *x, rille_activation act, const double *numbers, rille_tensor *const *tensors,
+                                    double threshold, double *share)
+{
+    rille_context *cx = rille_context_of(x);
+    bool recording = rille_set_grad_enabled(cx, false);
+    rille_tensor *slope = rille_derivative_with(x, act, 1, numbers, tensors);
+    rille_set_grad_enabled(cx, recording);
+    rille_status status = slope == NULL ? rille_error_status(cx) : rille_measure_below(slope, threshold, share);
+    rille_free(slope);
+    return status;
+}
+
+/* Of a script's own activation, whose derivative is the function at the top. */
+static int measure_own(lua_State *L, double threshold)
+{
+    static const char *const names[] = {NULL};
+    rlua_check_options(L, 4, names);
+    lua_pushvalue(L, 1);
+    lua_pushinteger(L, 1);
+    lua_call(L, 2, 1);
+    double share;
+    rlua_check(L, rille_measure_below(rlua_check_tensor(L, lua_gettop(L)), threshold, &share));
+    lua_pushnumber(L, share);
+    return 1;
+}
+
 /* rille.measure_saturated(x, activation, threshold [, parameters]): share of x's elements with |f'(x)| < threshold */
 static int measure_saturated(lua_State *L)
 {
-    double params[RILLE_MAX_PARAMETERS], share;
+    rlua_parameter_values values;
+    double share = 0;
     lua_settop(L, 4);
     rlua_check_tensor(L, 1);
-    rille_activation act = rlua_activation(L, 2);
-    lua_settop(L, 4);
     double threshold = rlua_number(L, 3, 3, "threshold");
     if (!lua_isnil(L, 4) && lua_type(L, 4) != LUA_TTABLE)
         rlua_bad_type(L, 4, "table of parameters");
-    rlua_parameters(L, 4, act, params, NULL);
-    rlua_check(L, rille_measure_saturated(rlua_check_tensor(L, 1), act, params, threshold, &share));
+    if (rlua_own_activation(L, 2))
+        return measure_own(L, threshold);
+    rille_activation act = rlua_activation(L, 2);
+    lua_settop(L, 4);
+    rlua_parameters(L, 4, act, &values, NULL);
+    rille_tensor *const *tensors = rlua_parameter_tensors(L, &values);
+    rille_tensor *x = rlua_check_tensor(L, 1);
+    rlua_check(L, tensors != NULL ? measure_learned(x, act, values.number, tensors, threshold, &share)
+                                  : rille_measure_saturated(x, act, values.number, threshold, &share));
     lua_pushnumber(L, share);
     return 1;
 }
@@ -97,6 +139,11 @@ static int read_idx(lua_State *L)
 }
 
 const luaL_Reg rlua_measure_functions[] = {
-    {"measure", measure},   {"measure_dead", measure_dead}, {"measure_saturated", measure_saturated},
-    {"read_idx", read_idx}, {"sgd_step", sgd_step},         {NULL, NULL},
+    {"measure", measure},
+    {"measure_below", measure_below},
+    {"measure_dead", measure_dead},
+    {"measure_saturated", measure_saturated},
+    {"read_idx", read_idx},
+    {"sgd_step", sgd_step},
+    {NULL, NULL},
 };

@@ -85,14 +85,41 @@ static void collect_names(const rille_activation_info *info, const char *const *
     names[n] = NULL;
 }
 
-int rlua_parameters(lua_State *L, int argument, rille_activation act, double *params, const char *const *extra)
+/* Parameter i from the value at `index`, if it is a number or a tensor that may stand there. */
+static bool take_parameter(lua_State *L, int index, const rille_activation_info *info, int i, rlua_parameter_values *values)
+{
+    bool is_tensor = info->parameter[i].learnable && rlua_box(L, index) != NULL;
+    if (is_tensor)
+        values->at[i] = index;
+    else if (lua_type(L, index) == LUA_TNUMBER)
+        values->number[i] = lua_tonumber(L, index);
+    else
+        return false;
+    values->any_tensor = values->any_tensor || is_tensor;
+    return true;
+}
+
+static void take_option(lua_State *L, int table, const rille_activation_info *info, int i, rlua_parameter_values *values)
+{
+    const char *name = info->parameter[i].name;
+    if (!rlua_option(L, table, name))
+        return;
+    if (!take_parameter(L, lua_gettop(L), info, i, values))
+        rlua_bad_argument(L, table, "option '%s' must be a %s, got %s", name,
+                          info->parameter[i].learnable ? "number or tensor" : "number", rlua_type_name(L, -1));
+    if (values->at[i] == 0) /* else the tensor stays where it is */
+        lua_pop(L, 1);
+}
+
+int rlua_parameters(lua_State *L, int argument, rille_activation act, rlua_parameter_values *values, const char *const *extra)
 {
     const rille_activation_info *info = rille_activation_describe(act);
+    *values = (rlua_parameter_values){.any_tensor = false};
     for (int i = 0; i < info->parameter_count; i++)
-        params[i] = info->parameter[i].initial;
+        values->number[i] = info->parameter[i].initial;
     int i = 0;
-    for (; i < info->parameter_count && lua_type(L, argument + i) == LUA_TNUMBER; i++)
-        params[i] = lua_tonumber(L, argument + i);
+    while (i < info->parameter_count && take_parameter(L, argument + i, info, i, values))
+        i++;
     int rest = argument + i;
     if (lua_isnoneornil(L, rest))
         return 0;
@@ -105,6 +132,13 @@ int rlua_parameters(lua_State *L, int argument, rille_activation act, double *pa
     collect_names(info, extra, names);
     rlua_check_options(L, rest, names);
     for (i = 0; i < info->parameter_count; i++)
-        params[i] = rlua_option_number(L, rest, info->parameter[i].name, params[i]);
+        take_option(L, rest, info, i, values);
     return rest;
+}
+
+rille_tensor *const *rlua_parameter_tensors(lua_State *L, rlua_parameter_values *values)
+{
+    for (int i = 0; i < RILLE_MAX_PARAMETERS; i++)
+        values->tensor[i] = values->at[i] == 0 ? NULL : rlua_check_tensor(L, values->at[i]);
+    return values->any_tensor ? values->tensor : NULL;
 }

@@ -260,6 +260,11 @@ RILLE_API rille_tensor *rille_softmax(rille_tensor *x, int dim);     /* exp(x - 
 RILLE_API rille_tensor *rille_log_softmax(rille_tensor *x, int dim); /* x - max - log sum exp(x - max) along dim */
 RILLE_API rille_tensor *rille_cross_entropy(rille_tensor *logits, rille_tensor *labels); /* mean of -log_softmax(logits)[label]: [n, c], int64 [n] from index_base -> scalar */
 
+/* y's elements as a function of x, one by one, of the given derivative: gradients of the result go to x, times the derivative, and
+ * nowhere else. For functions of the caller's own: y and derivative are of x's shape. It can be differentiated again as far as
+ * the derivative can. */
+RILLE_API rille_tensor *rille_with_derivative(rille_tensor *y, rille_tensor *x, rille_tensor *derivative);
+
 /* ---- Autograd: reverse mode ---------------------------------------------------------------------------------------- */
 
 RILLE_API bool rille_requires_grad(const rille_tensor *t);
@@ -319,6 +324,7 @@ typedef struct rille_statistics {   /* of one tensor, in one pass */
 RILLE_API rille_status rille_measure(rille_tensor *t, rille_statistics *statistics);
 RILLE_API rille_status rille_measure_saturated(rille_tensor *x, rille_activation act, const double *params, double threshold,
                                                double *share); /* of x's elements with |f'(x)| < threshold */
+RILLE_API rille_status rille_measure_below(rille_tensor *t, double threshold, double *share); /* of t's elements with |t| < threshold */
 RILLE_API rille_status rille_measure_dead(rille_tensor *y, double *share); /* of the units (last dimension of y) that are 0 in every row */
 
 /* ---- Files ---------------------------------------------------------------------------------------------------------- */

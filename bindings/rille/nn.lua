@@ -8,6 +8,7 @@
 -- nn.Module        the base class; see rille/nn/module.lua for a layer of one's own
 -- nn.Linear nn.Sequential nn.Flatten nn.Softmax nn.LogSoftmax
 -- nn.ReLU nn.LeakyReLU nn.Sigmoid nn.Tanh nn.Identity ...   one for each row of rille.activations, in PyTorch's spelling
+-- nn.PReLU(channels)  has a learned weight; others with learnable parameters take {learnable=true, channels=n}: nn.Snake
 -- nn.activation(name, ...)  that module by the activation's own name: nn.activation("leaky_relu", 0.2)
 -- nn.init          start values for parameters
 -- nn.is_module(v)  is v a module?

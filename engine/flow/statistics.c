@@ -104,6 +104,19 @@ rille_status rille_measure(rille_tensor *t, rille_statistics *statistics)
 
 /* ---- Shares of units and elements ---- */
 
+rille_status rille_measure_below(rille_tensor *t, double threshold, double *share)
+{
+    if (rl_enter("measure_below", RL_LIST(t)) == NULL)
+        return RILLE_ERROR_NULL;
+    rille_tensor *dense = rl_dense_floating(t);
+    if (dense == NULL)
+        return rille_error_status(t->context);
+    size_t below = rl_flow_kernels_pick()->count_below[dense->dtype]((size_t)dense->numel, rl_data(dense), threshold);
+    *share = (double)below / (double)dense->numel; /* NaN without elements */
+    rl_free_temporary(dense, t);
+    return RILLE_OK;
+}
+
 /* f'(x), dense. NULL where it fails. */
 static rille_tensor *slope_at(rille_tensor *x, rille_activation act, const double *params)
 {
@@ -122,10 +135,9 @@ rille_status rille_measure_saturated(rille_tensor *x, rille_activation act, cons
     rille_tensor *slope = slope_at(x, act, params);
     if (slope == NULL)
         return rille_error_status(cx);
-    size_t flat = rl_flow_kernels_pick()->count_below[slope->dtype]((size_t)slope->numel, rl_data(slope), threshold);
-    *share = (double)flat / (double)slope->numel;
+    rille_status status = rille_measure_below(slope, threshold, share);
     rille_free(slope);
-    return RILLE_OK;
+    return status;
 }
 
 static rille_status mark_alive(rille_tensor *y, size_t rows, size_t units, bool *alive)

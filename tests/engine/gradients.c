@@ -91,6 +91,8 @@ FUNCTION(f_affine, rille_activate_with(x[0], RILLE_AFFINE, NULL, &x[1]))
 FUNCTION(f_affine_shifted, rille_activate_with(x[0], RILLE_AFFINE, NULL, (rille_tensor *[]){NULL, x[1]}))
 FUNCTION(f_snake_slope, rille_derivative_with(x[0], RILLE_SNAKE, 1, NULL, &x[1]))
 
+FUNCTION(f_with_derivative, rille_with_derivative(rille_exp(rille_detach(x[0])), x[0], rille_exp(x[0])))
+
 /* index_add is index_select's gradient, and reached through it. */
 static rille_tensor *f_index_add(rille_context *cx, inputs x, int count, void *user)
 {
@@ -174,6 +176,7 @@ static const sample samples[] = {
     {"snake' by channel", RL_OP_learned_activation, f_snake_slope, 2, {{R2(2, 3), -2, 2}, {R1(3), 0.5, 2}}, true},
     {"affine by channel", RL_OP_learned_activation, f_affine, 3, {{R2(2, 3), -2, 2}, {R1(3), -2, 2}, {R1(1), -2, 2}}, false},
     {"affine, one of two", RL_OP_learned_activation, f_affine_shifted, 2, {{R2(2, 3), -2, 2}, {R1(3), -2, 2}}, false},
+    {"with_derivative", RL_OP_with_derivative, f_with_derivative, ONE(R1(4), -2, 2), false},
     {"softmax", RL_OP_softmax, f_softmax, ONE(R2(2, 3), -2, 2), false},
     {"softmax down", RL_OP_softmax, f_softmax_down, ONE(R2(3, 2), -2, 2), false},
     {"log_softmax", RL_OP_log_softmax, f_log_softmax, ONE(R2(2, 3), -2, 2), false},

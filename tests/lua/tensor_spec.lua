@@ -371,7 +371,7 @@ describe("activations", function()
         assert.is_true(registry.relu.monotonic)
         assert.is_true(registry.tanh.zero_centred)
         assert.is_false(registry.sigmoid.zero_centred)
-        assert.same({ name = "negative_slope", initial = 0.01, low = -math.huge, high = math.huge },
+        assert.same({ name = "negative_slope", initial = 0.01, low = -math.huge, high = math.huge, learnable = false },
             registry.leaky_relu.parameters[1])
         local count = 0
         for i, entry in ipairs(registry) do

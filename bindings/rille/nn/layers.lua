@@ -151,15 +151,22 @@ function layers.activation_name(name)
     end):gsub("_", ""))
 end
 
--- Values of the parameters: from positional arguments or one table of names.
-local function parameter_values(class_name, known, ...)
-    local given, count, values = ..., select("#", ...), {}
+-- What stands beside the parameters in a table of options, where some of them can be learned.
+local LEARNING = { learnable = false, channels = { "number" }, dtype = "float32" }
+
+-- Values of the parameters by name, from positional arguments or one table of names, and the options beside them.
+local function parameter_values(class_name, known, can_learn, ...)
+    local given, count, values, options = ..., select("#", ...), {}, {}
     if type(given) == "table" and count == 1 then
         local types = {}
+        for name, default in pairs(can_learn and LEARNING or {}) do
+            types[name] = default
+        end
         for _, parameter in ipairs(known) do
             types[parameter.name] = { "number" }
         end
-        values = check.options(1, class_name, given, types)
+        options = check.options(1, class_name, given, types)
+        values = options
     else
         if count > #known then
             check.argument(#known + 1, class_name, "%s", #known == 0 and "no parameters expected"
@@ -169,6 +176,7 @@ local function parameter_values(class_name, known, ...)
             values[parameter.name] = (select(i, ...))
         end
     end
+    local checked = {}
     for i, parameter in ipairs(known) do
         local value = values[parameter.name]
         if value == nil then
@@ -179,21 +187,70 @@ local function parameter_values(class_name, known, ...)
             check.argument(i, class_name, "%s is %s, expected %.14g to %.14g", parameter.name, check.value_text(value),
                 parameter.low, parameter.high)
         end
-        values[parameter.name] = value
+        checked[parameter.name] = value
     end
-    return values
+    return checked, options
+end
+
+-- Puts tensors of `channels` elements that require a gradient in the place of the learnable parameters' values.
+local function make_learnable(class_name, known, values, options)
+    local channels = check.positive_integer(1, class_name, "channels", options.channels or 1)
+    if options.dtype ~= "float32" and options.dtype ~= "float64" then
+        check.argument(1, class_name, "dtype: 'float32' or 'float64' expected, got '%s'", options.dtype)
+    end
+    for _, parameter in ipairs(known) do
+        if parameter.learnable then
+            local start = rille.full({ channels }, values[parameter.name], { dtype = options.dtype })
+            values[parameter.name] = start:requires_grad(true)
+        end
+    end
+end
+
+-- nn.PReLU([num_parameters = 1] [, init = 0.25] [, {dtype="float32"}]), as PyTorch has it: the class, with a parameter that is
+-- learned unless nn.PReLU{weight=0.25, learnable=false} says otherwise.
+local function always_learnable(class, name)
+    local init_values = class.init
+    function class:init(num_parameters, start, options)
+        if type(num_parameters) == "table" then
+            options = { learnable = true }
+            for key, value in pairs(num_parameters) do
+                options[key] = value
+            end
+            return init_values(self, options)
+        end
+        options = check.options(3, class.class_name, options, { dtype = "float32" })
+        num_parameters = check.positive_integer(1, class.class_name, "num_parameters", num_parameters or 1)
+        if start ~= nil and type(start) ~= "number" then
+            check.argument(2, class.class_name, "init: number expected, got %s", check.type_name(start))
+        end
+        return init_values(self, { [name] = start, channels = num_parameters, learnable = true, dtype = options.dtype })
+    end
+    return class
 end
 
 --- The module class of a registry entry, such as rille.activations.leaky_relu: nn.LeakyReLU(0.2) or
 -- nn.LeakyReLU{negative_slope=0.2}, the entry's default where nothing is given. f(x) for x of any shape.
+-- Where the entry says that parameters are learnable, nn.Snake{alpha=1, learnable=true [, channels=64, dtype="float32"]} makes
+-- them parameters of the net, of one element or one for each of x's channels (its second dimension).
+-- An activation with a function <name>_training uses that one in training mode.
 function layers.activation(entry)
     local class_name, known, f = layers.activation_name(entry.name), entry.parameters, rille[entry.name]
+    local f_training, can_learn = rawget(rille, entry.name .. "_training") or f, false
     local class = Module:extend(class_name)
     class.activation = entry
+    for _, parameter in ipairs(known) do
+        can_learn = can_learn or parameter.learnable
+    end
 
     function class:init(...)
-        for name, value in pairs(parameter_values(class_name, known, ...)) do
-            self[name] = value
+        local values, options = parameter_values(class_name, known, can_learn, ...)
+        if options.learnable then
+            make_learnable(class_name, known, values, options)
+        elseif options.channels then
+            check.argument(1, class_name, "option 'channels' goes with learnable=true")
+        end
+        for _, parameter in ipairs(known) do
+            self[parameter.name] = values[parameter.name]
         end
     end
 
@@ -214,19 +271,21 @@ function layers.activation(entry)
     else
         function class:forward(x)
             check_input(self, x)
-            return f(x, self:activation_parameters())
+            return (self.training and f_training or f)(x, self:activation_parameters())
         end
     end
 
     function class:describe()
         local shown = {}
         for i, parameter in ipairs(known) do
-            shown[i] = ("%s=%.14g"):format(parameter.name, self[parameter.name])
+            local value = self[parameter.name]
+            shown[i] = check.is_tensor(value) and ("%s: %d learnable"):format(parameter.name, value:numel())
+                or ("%s=%.14g"):format(parameter.name, value)
         end
         return #shown > 0 and table.concat(shown, ", ") or nil
     end
 
-    return class
+    return entry.name == "prelu" and always_learnable(class, known[1].name) or class
 end
 
 return layers
