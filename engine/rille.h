@@ -83,7 +83,7 @@ typedef enum rille_status {
 
 typedef enum rille_dtype { RILLE_FLOAT32, RILLE_FLOAT64, RILLE_INT64, RILLE_UINT8, RILLE_BOOL } rille_dtype;
 
-#include "rille_activations.h" /* rille_activation, RILLE_TANH ..., rille_tanh(x) ...: made from activations.def */
+#include "rille_activations.h" /* rille_activation, RILLE_TANH ..., rille_tanh(x) ..., rille_gate, rille_glu(x, dim) ...: made from activations.def and gates.def */
 
 /* ---- Context ---------------------------------------------------------------------------------------------------- */
 
@@ -166,6 +166,12 @@ typedef struct rille_activation_properties { /* at given parameters */
 RILLE_API const rille_activation_info *rille_activation_describe(rille_activation act); /* NULL where there is none such */
 RILLE_API rille_status rille_activation_evaluate(rille_context *cx, rille_activation act, const double *params,
                                                  rille_activation_properties *properties);
+typedef struct rille_gate_info { /* of a gated activation: a f(b), a and b the first and the second half of x */
+    const char *name;            /* "glu" */
+    rille_activation activation; /* f, at its default parameters */
+    const char *formula, *source;
+} rille_gate_info;
+RILLE_API const rille_gate_info *rille_gate_describe(rille_gate gate); /* NULL where there is none such */
 RILLE_API const char *rille_activation_nearest(const char *name); /* the row whose name is closest to a misspelt one */
 
 /* ---- Making tensors ---------------------------------------------------------------------------------------------- */
@@ -258,6 +264,12 @@ RILLE_API rille_tensor *rille_derivative_with(rille_tensor *x, rille_activation 
 RILLE_API rille_tensor *rille_rrelu_training(rille_tensor *x, double lower, double upper); /* x > 0 ? x : a x, with an a in [lower, upper) drawn for each element; rille_rrelu takes the mean */
 RILLE_API rille_tensor *rille_softmax(rille_tensor *x, int dim);     /* exp(x - max) / sum exp(x - max) along dim; all -Inf gives NaN */
 RILLE_API rille_tensor *rille_log_softmax(rille_tensor *x, int dim); /* x - max - log sum exp(x - max) along dim */
+RILLE_API rille_tensor *rille_softmin(rille_tensor *x, int dim);     /* softmax(-x) along dim */
+RILLE_API rille_tensor *rille_sparsemax(rille_tensor *x, int dim);   /* max(x - tau, 0), tau such that it sums to 1 along dim: the nearest point of the simplex (Martins and Astudillo 2016). Gradient g - mean g over the support, where it is > 0; 0 elsewhere. NaN, +Inf or -Inf alone: NaN throughout */
+RILLE_API rille_tensor *rille_hardmax(rille_tensor *x, int dim);     /* 1 at the first largest along dim, 0 elsewhere; a NaN: NaN throughout. Its gradient is 0 everywhere */
+RILLE_API rille_tensor *rille_gated(rille_tensor *x, rille_gate gate, int dim); /* a f(b), a and b the first and the second half of x along dim: [..., 2 n, ...] -> [..., n, ...] */
+RILLE_API rille_tensor *rille_maxout(rille_tensor *x, int64_t k, int dim); /* the largest of every k neighbours along dim: [..., k n, ...] -> [..., n, ...]; NaN wins; gradient to the first of equals */
+RILLE_API rille_tensor *rille_crelu(rille_tensor *x, int dim);       /* relu(x) and, after it along dim, relu(-x): [..., n, ...] -> [..., 2 n, ...] */
 RILLE_API rille_tensor *rille_cross_entropy(rille_tensor *logits, rille_tensor *labels); /* mean of -log_softmax(logits)[label]: [n, c], int64 [n] from index_base -> scalar */
 
 /* y's elements as a function of x, one by one, of the given derivative: gradients of the result go to x, times the derivative, and

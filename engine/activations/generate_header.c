@@ -1,4 +1,4 @@
-/* Prints rille_activations.h from activations.def: a program of its own, run by the build before it compiles the engine. */
+/* Prints rille_activations.h from activations.def and gates.def: a program of its own, run by the build before it compiles the engine. */
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -22,10 +22,16 @@ static const row rows[] = {
 };
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
-/* RILLE_LEAKY_RELU */
-static void print_constant(const row *r)
+#define GATE(name, activation, formula, source) {#name, formula, source, {{NULL, 0}}},
+static const row gates[] = {
+#include "activations/gates.def"
+};
+enum { GATE_COUNT = sizeof gates / sizeof gates[0] };
+
+/* RILLE_LEAKY_RELU, RILLE_GATE_GLU */
+static void print_constant(const char *prefix, const row *r)
 {
-    printf("RILLE_");
+    printf("%s", prefix);
     for (const char *c = r->name; *c; c++)
         putchar(toupper((unsigned char)*c));
 }
@@ -35,7 +41,7 @@ static void print_enum(void)
     printf("typedef enum rille_activation {\n    RILLE_ACTIVATION_NONE = -1, /* there is none of that name */\n");
     for (int i = 0; i < ROW_COUNT; i++) {
         printf("    ");
-        print_constant(&rows[i]);
+        print_constant("RILLE_", &rows[i]);
         printf(" = %d%s /* %s */\n", i, i + 1 < ROW_COUNT ? "," : "", rows[i].formula);
     }
     printf("} rille_activation;\n\n#define RILLE_ACTIVATION_COUNT %d\n\n", ROW_COUNT);
@@ -57,18 +63,41 @@ static void print_function(const row *r)
         printf("};\n");
     }
     printf("    return rille_activate(x, ");
-    print_constant(r);
+    print_constant("RILLE_", r);
     printf(", %s);\n}\n\n", r->parameter[0].name ? "params" : "NULL");
+}
+
+static void print_gates(void)
+{
+    printf("typedef enum rille_gate { /* a and b: the halves that x is split into */\n"
+           "    RILLE_GATE_NONE = -1, /* there is none of that name */\n");
+    for (int i = 0; i < GATE_COUNT; i++) {
+        printf("    ");
+        print_constant("RILLE_GATE_", &gates[i]);
+        printf(" = %d%s /* %s */\n", i, i + 1 < GATE_COUNT ? "," : "", gates[i].formula);
+    }
+    printf("} rille_gate;\n\n#define RILLE_GATE_COUNT %d\n\n"
+           "RILLE_API rille_tensor *rille_gated(rille_tensor *x, rille_gate gate, int dim);\n\n",
+           GATE_COUNT);
+    for (int i = 0; i < GATE_COUNT; i++) {
+        printf("/* %s, a and b the first and the second half of x along dim: [..., 2 n, ...] -> [..., n, ...].\n"
+               " * %s */\nstatic inline rille_tensor *rille_%s(rille_tensor *x, int dim)\n{\n    return rille_gated(x, ",
+               gates[i].formula, gates[i].source, gates[i].name);
+        print_constant("RILLE_GATE_", &gates[i]);
+        printf(", dim);\n}\n\n");
+    }
 }
 
 int main(void)
 {
-    printf("/* The activations, generated from engine/activations/activations.def. Part of rille.h: include that. */\n"
+    printf("/* The activations, generated from engine/activations/activations.def and gates.def. Part of rille.h: include "
+           "that. */\n"
            "#ifndef RILLE_ACTIVATIONS_H\n#define RILLE_ACTIVATIONS_H\n\n");
     print_enum();
     printf("RILLE_API rille_tensor *rille_activate(rille_tensor *x, rille_activation act, const double *params);\n\n");
     for (int i = 0; i < ROW_COUNT; i++)
         print_function(&rows[i]);
+    print_gates();
     printf("#endif\n");
     return fflush(stdout) || ferror(stdout);
 }

@@ -331,6 +331,7 @@ COLUMN_SWITCH(float64, double)
     MAP(name, dtype, value_width, 0)                                                                                           \
     MAP(name, dtype, derivative_width, 1)                                                                                      \
     MAP(name, dtype, derivative_width, 2)                                                                                      \
+    PRODUCT(name, dtype, value_width, 0)                                                                                       \
     PRODUCT(name, dtype, derivative_width, 1)                                                                                  \
     PRODUCT(name, dtype, derivative_width, 2)                                                                                  \
     COLUMN(name, dtype)
@@ -342,7 +343,7 @@ COLUMN_SWITCH(float64, double)
 
 #define MAPS(name, dtype) {map_##name##_##dtype##_0, map_##name##_##dtype##_1, map_##name##_##dtype##_2},
 #define COLUMNS(name, dtype) name##_learnable_count > 0 ? column_##name##_##dtype : NULL
-#define PRODUCTS(name, dtype) {NULL, product_##name##_##dtype##_1, product_##name##_##dtype##_2},
+#define PRODUCTS(name, dtype) {product_##name##_##dtype##_0, product_##name##_##dtype##_1, product_##name##_##dtype##_2},
 
 const rl_activation_kernels RL_ISA_NAME(rl_activation_kernels) = {
     .map =

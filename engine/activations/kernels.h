@@ -19,7 +19,7 @@ typedef void rl_column_kernel(size_t n, rl_term term, int which, const void *g, 
 
 typedef struct rl_activation_kernels {
     rl_map_kernel *map[RILLE_ACTIVATION_COUNT][2][3];         /* by dtype: float32, float64; by order: f, f', f" */
-    rl_product_kernel *product[RILLE_ACTIVATION_COUNT][2][3]; /* the same; order 0 is NULL */
+    rl_product_kernel *product[RILLE_ACTIVATION_COUNT][2][3]; /* the same */
     rl_column_kernel *column[RILLE_ACTIVATION_COUNT][2];      /* by dtype; NULL where no parameter is learnable */
 } rl_activation_kernels;
 

@@ -1,5 +1,6 @@
-/* softmax and log_softmax along any dimension: moved to the end, done row by row, moved back. */
+/* softmax and its kin along any dimension: moved to the end, done row by row, moved back. */
 #include "activations/softmax_kernels.h"
+#include "activations/sparsemax_kernels.h"
 #include "ops/ops.h"
 
 #include "base/parallel.h"
@@ -108,4 +109,59 @@ void rl_vjp_log_softmax(rl_node *node, rille_tensor *g, rille_tensor **gradient)
         gradient[0] = rille_sub(g, rille_mul(rille_softmax(x, dim), rille_sum(g, &dim, 1, true)));
     else
         gradient[0] = along("log_softmax", x, g, dim, NULL, rl_softmax_kernels_pick()->log_softmax_vjp);
+}
+
+rille_tensor *rille_softmin(rille_tensor *x, int dim) /* softmax(-x) */
+{
+    int d = rl_enter("softmin", RL_LIST(x)) == NULL ? -1 : rl_dimension(x, "softmin", dim);
+    if (d < 0)
+        return NULL;
+    rille_tensor *floating = rl_is_floating(x->dtype) ? x : rille_to(x, RILLE_FLOAT32);
+    rille_tensor *negative = rille_neg(floating), *out = rille_softmax(negative, d);
+    rille_free(negative);
+    rl_free_temporary(floating, x);
+    return out;
+}
+
+rille_tensor *rille_sparsemax(rille_tensor *x, int dim)
+{
+    int d = rl_enter("sparsemax", RL_LIST(x)) == NULL ? -1 : rl_dimension(x, "sparsemax", dim);
+    rille_tensor *out = d < 0 ? NULL : along("sparsemax", x, NULL, d, rl_sparsemax_kernels_pick()->sparsemax, NULL);
+    rl_attributes attributes = {.range = {d, 0}};
+    return rl_record(out, &rl_ops[RL_OP_sparsemax], RL_LIST(x), RL_LIST(out), &attributes);
+}
+
+/* g - mean g over the support, by operations that can be differentiated again. y is constant in it: the support does not move,
+ * but at kinks. What y - y adds is 0, or NaN where y is. */
+static rille_tensor *sparsemax_gradient_composed(rille_tensor *g, rille_tensor *y, int dim)
+{
+    rille_tensor *fixed = rille_detach(y), *zero = rille_sub(fixed, fixed);
+    rille_tensor *support = rille_to(rille_less(zero, fixed), y->dtype);
+    rille_tensor *mean = rille_div(rille_sum(rille_mul(support, g), &dim, 1, true), rille_sum(support, &dim, 1, true));
+    return rille_add(rille_mul(support, rille_sub(g, mean)), zero);
+}
+
+void rl_vjp_sparsemax(rl_node *node, rille_tensor *g, rille_tensor **gradient) /* g - mean g over the support, 0 elsewhere */
+{
+    rille_tensor *y = rl_saved(node, 0);
+    int dim = node->attributes.range.dim;
+    if (y == NULL)
+        return;
+    if (node->context->grad_enabled)
+        gradient[0] = sparsemax_gradient_composed(g, y, dim);
+    else
+        gradient[0] = along("sparsemax", y, g, dim, NULL, rl_sparsemax_kernels_pick()->sparsemax_vjp);
+}
+
+rille_tensor *rille_hardmax(rille_tensor *x, int dim)
+{
+    int d = rl_enter("hardmax", RL_LIST(x)) == NULL ? -1 : rl_dimension(x, "hardmax", dim);
+    rille_tensor *out = d < 0 ? NULL : along("hardmax", x, NULL, d, rl_sparsemax_kernels_pick()->hardmax, NULL);
+    return rl_record(out, &rl_ops[RL_OP_hardmax], RL_LIST(x), RL_NONE, NULL);
+}
+
+void rl_vjp_hardmax(rl_node *node, rille_tensor *g, rille_tensor **gradient) /* 0 */
+{
+    (void)node;
+    gradient[0] = rille_zeros(g->context, g->dtype, g->rank, g->shape);
 }

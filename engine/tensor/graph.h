@@ -24,6 +24,10 @@ typedef union rl_attributes { /* what an operation must remember beside tensors 
         int64_t start;
     } range;
     struct {
+        rille_gate gate;
+        int dim;
+    } gate;
+    struct {
         bool reduced[RILLE_MAX_RANK];
         double divisor;
     } reduction;

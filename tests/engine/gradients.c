@@ -82,6 +82,16 @@ FUNCTION(f_softmax, rille_softmax(x[0], -1))
 FUNCTION(f_softmax_down, rille_softmax(x[0], 0))
 FUNCTION(f_log_softmax, rille_log_softmax(x[0], 1))
 FUNCTION(f_log_softmax_down, rille_log_softmax(x[0], 0))
+FUNCTION(f_softmin, rille_softmin(x[0], 0))
+FUNCTION(f_sparsemax, rille_sparsemax(x[0], -1))
+FUNCTION(f_sparsemax_down, rille_sparsemax(x[0], 0))
+FUNCTION(f_hardmax, rille_hardmax(x[0], 1))
+FUNCTION(f_glu, rille_glu(x[0], 1))
+FUNCTION(f_glu_middle, rille_glu(rille_transpose(x[0], 1, 2), 1))
+FUNCTION(f_reglu, rille_reglu(x[0], 0))
+FUNCTION(f_bilinear, rille_bilinear(x[0], -1))
+FUNCTION(f_maxout, rille_maxout(x[0], 3, 1))
+FUNCTION(f_crelu, rille_crelu(x[0], 1))
 FUNCTION(f_cross_entropy, rille_cross_entropy(x[0], labels_of(cx)))
 FUNCTION(f_tanh, rille_activate(x[0], RILLE_TANH, NULL))
 
@@ -181,6 +191,16 @@ static const sample samples[] = {
     {"softmax down", RL_OP_softmax, f_softmax_down, ONE(R2(3, 2), -2, 2), false},
     {"log_softmax", RL_OP_log_softmax, f_log_softmax, ONE(R2(2, 3), -2, 2), false},
     {"log_softmax down", RL_OP_log_softmax, f_log_softmax_down, ONE(R2(3, 2), -2, 2), false},
+    {"softmin", RL_OP_softmax, f_softmin, ONE(R2(3, 2), -2, 2), false},
+    {"sparsemax", RL_OP_sparsemax, f_sparsemax, ONE(R2(3, 5), -1, 1), false},
+    {"sparsemax down", RL_OP_sparsemax, f_sparsemax_down, ONE(R2(5, 3), -1, 1), false},
+    {"hardmax", RL_OP_hardmax, f_hardmax, ONE(R2(2, 3), -2, 2), true},
+    {"glu", RL_OP_gated, f_glu, ONE(R2(3, 4), -2, 2), false},
+    {"glu in the middle", RL_OP_gated, f_glu_middle, ONE(R3(2, 3, 4), -2, 2), false},
+    {"reglu", RL_OP_gated, f_reglu, ONE(R2(4, 3), -2, 2), false},
+    {"bilinear", RL_OP_gated, f_bilinear, ONE(R2(2, 6), -2, 2), false},
+    {"maxout", RL_OP_max, f_maxout, ONE(R3(2, 6, 2), -2, 2), false},
+    {"crelu", RL_OP_crelu, f_crelu, ONE(R3(2, 3, 2), -2, 2), false},
     {"cross_entropy", RL_OP_cross_entropy, f_cross_entropy, ONE(R2(3, 4), -2, 2), false},
 };
 enum { SAMPLES = sizeof samples / sizeof samples[0] };

@@ -281,6 +281,13 @@ static rille_tensor *copied(rille_context *cx, const bench *b) /* overlapping, s
     X(derivative, rille_derivative(b->x, RILLE_SIGMOID, 1, NULL))                                                              \
     X(softmax, rille_softmax(b->turned, 0))                                                                                    \
     X(log_softmax, rille_log_softmax(b->whole, 1))                                                                             \
+    X(softmin, rille_softmin(b->turned, 0))                                                                                    \
+    X(sparsemax, rille_sparsemax(b->turned, 0))                                                                                \
+    X(hardmax, rille_hardmax(b->turned, 1))                                                                                    \
+    X(glu, rille_glu(b->turned, 1))                                                                                            \
+    X(glu_of_integers, rille_glu(b->whole, 0))                                                                                 \
+    X(maxout, rille_maxout(b->turned, 2, 1))                                                                                   \
+    X(crelu, rille_crelu(b->turned, 0))                                                                                        \
     X(cross_entropy, rille_cross_entropy(b->turned, b->labels))                                                                \
     X(grad, gradient_with(cx, b, false))                                                                                       \
     X(grad_of_grad, gradient_with(cx, b, true))                                                                                \

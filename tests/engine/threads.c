@@ -58,6 +58,10 @@ FUNCTION(f_product, rl_activation_product(x[0], x[1], RILLE_SIGMOID, 1, NULL))
 FUNCTION(f_softmax, rille_softmax(x[0], 1))
 FUNCTION(f_softmax_down, rille_softmax(x[0], 0))
 FUNCTION(f_log_softmax, rille_log_softmax(x[0], -1))
+FUNCTION(f_sparsemax, rille_sparsemax(x[0], 1))
+FUNCTION(f_hardmax, rille_hardmax(x[0], 0))
+FUNCTION(f_glu, rille_glu(x[0], 1))
+FUNCTION(f_crelu, rille_crelu(x[0], 1))
 FUNCTION(f_cross_entropy, rille_cross_entropy(x[0], index_of(cx, 401, 700)))
 
 /* index_add is what index_select's gradient does, so its own turn is in the gradient of that gradient. */
@@ -116,6 +120,10 @@ static const sample samples[] = {
     {"softmax", RL_OP_softmax, f_softmax, 1, {BIG}},
     {"softmax down", RL_OP_softmax, f_softmax_down, 1, {BIG}},
     {"log_softmax", RL_OP_log_softmax, f_log_softmax, 1, {BIG}},
+    {"sparsemax", RL_OP_sparsemax, f_sparsemax, 1, {BIG}},
+    {"hardmax", RL_OP_hardmax, f_hardmax, 1, {BIG}},
+    {"glu", RL_OP_gated, f_glu, 1, {BIG}},
+    {"crelu", RL_OP_crelu, f_crelu, 1, {BIG}},
     {"cross_entropy", RL_OP_cross_entropy, f_cross_entropy, 1, {BIG}},
 };
 enum { SAMPLES = sizeof samples / sizeof samples[0], MOST_RESULTS = 8 };
