@@ -173,6 +173,8 @@ extern const luaL_Reg rlua_context_functions[];
 void rlua_register(lua_State *L, const luaL_Reg *list, int table, int other, bool extra);
 /* Adds a function for each activation to both tables, rille.derivative and rille.activations to the module. */
 void rlua_register_activations(lua_State *L, int module, int methods);
+/* Likewise for each gated activation, maxout and crelu, and rille.gates. */
+void rlua_register_gates(lua_State *L, int module, int methods);
 
 /* ---- own_activations.c ---- */
 

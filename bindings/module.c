@@ -128,6 +128,7 @@ static int build(lua_State *L)
     lua_pushvalue(L, METHODS);
     rlua_register(L, rlua_index_metamethods, METATABLE, 0, true);
     rlua_register_activations(L, MODULE, METHODS);
+    rlua_register_gates(L, MODULE, METHODS);
     lua_pushstring(L, rille_version());
     lua_setfield(L, MODULE, "version");
     lua_createtable(L, 0, 1);

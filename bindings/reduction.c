@@ -129,6 +129,24 @@ static int log_softmax(lua_State *L)
     return normalised(L, rille_log_softmax);
 }
 
+/* softmin(x [, dim = -1]) */
+static int softmin(lua_State *L)
+{
+    return normalised(L, rille_softmin);
+}
+
+/* sparsemax(x [, dim = -1]) */
+static int sparsemax(lua_State *L)
+{
+    return normalised(L, rille_sparsemax);
+}
+
+/* hardmax(x [, dim = -1]) */
+static int hardmax(lua_State *L)
+{
+    return normalised(L, rille_hardmax);
+}
+
 /* cross_entropy(logits, labels): labels from 1, as a tensor or a table */
 static int cross_entropy(lua_State *L)
 {
@@ -141,9 +159,11 @@ static int cross_entropy(lua_State *L)
 }
 
 const luaL_Reg rlua_reduction_both[] = {
-    {"argmax", argmax}, {"cross_entropy", cross_entropy},
-    {"linear", linear}, {"log_softmax", log_softmax},
-    {"matmul", matmul}, {"max", max},
-    {"mean", mean},     {"softmax", softmax},
-    {"sum", sum},       {NULL, NULL},
+    {"argmax", argmax},   {"cross_entropy", cross_entropy},
+    {"hardmax", hardmax}, {"linear", linear},
+    {"matmul", matmul},   {"log_softmax", log_softmax},
+    {"max", max},         {"mean", mean},
+    {"softmax", softmax}, {"softmin", softmin},
+    {"sum", sum},         {"sparsemax", sparsemax},
+    {NULL, NULL},
 };

@@ -6,7 +6,9 @@
 --     for name, parameter in net:named_parameters() do ... end
 --
 -- nn.Module        the base class; see rille/nn/module.lua for a layer of one's own
--- nn.Linear nn.Sequential nn.Flatten nn.Softmax nn.LogSoftmax
+-- nn.Linear nn.Sequential nn.Flatten
+-- nn.Softmax nn.LogSoftmax nn.Softmin nn.Sparsemax nn.Hardmax   along a dimension, the last one by default; so are
+-- nn.GLU nn.ReGLU nn.BilinearGLU ... nn.Maxout nn.CReLU         which change its size
 -- nn.ReLU nn.LeakyReLU nn.Sigmoid nn.Tanh nn.Identity ...   one for each row of rille.activations, in PyTorch's spelling
 -- nn.PReLU(channels)  has a learned weight; others with learnable parameters take {learnable=true, channels=n}: nn.Snake
 -- nn.activation(name, ...)  that module by the activation's own name: nn.activation("leaky_relu", 0.2)
@@ -21,7 +23,7 @@ local module = require "rille.nn.module"
 
 local nn = { Module = module.Module, is_module = module.is_module, init = init }
 
-for _, name in ipairs { "Linear", "Sequential", "Flatten", "Softmax", "LogSoftmax" } do
+for _, name in ipairs { "Linear", "Sequential", "Flatten", table.unpack(layers.along) } do
     nn[name] = layers[name]
 end
 

@@ -48,6 +48,19 @@ expect("tables that make no tensor", {
         "requires_grad: dtype is int64; float32 or float64 expected" },
 })
 
+expect("halves, pools and dimensions", {
+    { "rille.glu(t)", "glu: dimension 2 of shape [2, 3] has the odd size 3; it is to be split in two halves" },
+    { "t:reglu(2)", "reglu: dimension 2 of shape [2, 3] has the odd size 3; it is to be split in two halves" },
+    { "t:glu(3)", "bad argument #1 to 'glu' (dimension 3 is out of range for shape [2, 3])" },
+    { "rille.bilinear(4)", "bad argument #1 to 'bilinear' (tensor expected, got number)" },
+    { "t:maxout(2)", "maxout: dimension 2 of shape [2, 3] is not a multiple of k = 2" },
+    { "rille.maxout(t, 0)", "bad argument #2 to 'maxout' (k is 0, expected 1 or more)" },
+    { "rille.maxout(t)", "bad argument #2 to 'maxout' (k must be an integer, got nil)" },
+    { "t:crelu(0)", "bad argument #1 to 'crelu' (dimension 0: dimensions start at 1)" },
+    { "t:sparsemax(-3)", "bad argument #1 to 'sparsemax' (dimension -3 is out of range for shape [2, 3])" },
+    { "rille.hardmax()", "bad argument #1 to 'hardmax' (tensor expected, got no value; methods are called with ':')" },
+})
+
 expect("sizes", {
     { "rille.zeros()", "bad argument #1 to 'zeros' (size must be an integer, got no value)" },
     { "rille.zeros(2,'3')", "bad argument #2 to 'zeros' (size must be an integer, got string)" },

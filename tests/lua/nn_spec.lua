@@ -298,6 +298,35 @@ describe("nn.RReLU", function()
     end)
 end)
 
+describe("nn.GLU, nn.Maxout and their kin", function()
+    local x = rille.tensor { { 2, 4, 0, 0 }, { 1, 3, -1, 5 } }
+
+    it("are the functions of their names", function()
+        for name, f in pairs { Softmin = "softmin", Sparsemax = "sparsemax", Hardmax = "hardmax", GLU = "glu",
+            ReGLU = "reglu", BilinearGLU = "bilinear", CReLU = "crelu" } do
+            assert.same(rille[f](x):totable(), nn[name]()(x):totable())
+            assert.same(rille[f](x, 1):totable(), nn[name](1)(x):totable())
+        end
+        for _, gate in ipairs(rille.gates) do
+            local found = false
+            for _, name in ipairs { "GLU", "ReGLU", "BilinearGLU", "GEGLU", "GEGLUTanh", "SwiGLU" } do
+                found = found or rawget(nn, name) and name:lower() == gate.name:gsub("_", ""):gsub("^bilinear$", "bilinearglu")
+            end
+            assert.is_truthy(found, gate.name)
+        end
+        assert.same({ { 4, 0 }, { 3, 5 } }, nn.Maxout(2)(x):totable())
+        assert.matches("Maxout%(k 2, dim %-1%)", tostring(nn.Maxout(2)))
+    end)
+
+    it("say what is wrong", function()
+        assert.equal("bad argument #1 to 'Maxout' (k: positive integer expected, got 0)", message_of(nn.Maxout, 0))
+        assert.equal("bad argument #2 to 'Maxout' (dimension expected (1 is the first, -1 the last), got 0)",
+            message_of(nn.Maxout, 2, 0))
+        assert.equal("bad argument #1 to 'GLU' (dimension expected (1 is the first, -1 the last), got x)",
+            message_of(nn.GLU, "x"))
+    end)
+end)
+
 describe("nn.Flatten and nn.Softmax", function()
     it("flatten all but the first dimension", function()
         assert.same({ 2, 12 }, nn.Flatten()(rille.zeros(2, 3, 4)):shape())

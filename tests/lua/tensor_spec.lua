@@ -302,6 +302,34 @@ describe("reductions", function()
         close(math.log(0.25), x:log_softmax()[{ 2, 1 }])
     end)
 
+    it("softmin, sparsemax and hardmax likewise", function()
+        local x = rille.tensor { { 0, 0.5 }, { 3, 1 } }
+        close(0.75, rille.softmin(rille.tensor { 0, math.log(3) })[1])
+        assert.same({ { 0.25, 0.75 }, { 1, 0 } }, x:sparsemax():totable())
+        assert.same({ { 0, 0.25 }, { 1, 0.75 } }, rille.sparsemax(x, 1):totable())
+        assert.same({ { 0, 1 }, { 1, 0 } }, x:hardmax(-1):totable())
+    end)
+
+    it("gated activations, of the last dimension's halves by default", function()
+        local x = rille.tensor { { 2, 4, 0, 0 }, { 1, 3, -1, 5 } }
+        assert.same({ 1, 2 }, x:glu()[1]:totable())
+        assert.same({ { 0, 0 }, { 0, 15 } }, rille.reglu(x):totable())
+        assert.same({ { 2, 12, -0.0, 0 } }, x:bilinear(1):totable())
+        for _, gate in ipairs(rille.gates) do
+            assert.same({ 2, 2 }, rille[gate.name](x):shape())
+            assert.is_truthy(rille.activations[gate.activation])
+        end
+    end)
+
+    it("maxout and crelu", function()
+        local x = rille.tensor { { 2, 4, -1, 0 }, { 1, 3, -1, 5 } }
+        assert.same({ { 4, 0 }, { 3, 5 } }, x:maxout(2):totable())
+        assert.same({ { 2, 4, -1, 5 } }, rille.maxout(x, 2, 1):totable())
+        assert.same({ { 0, 2, 1, 0 } }, rille.crelu(rille.tensor { { 0, 2, -1, 0 } })[{ {}, { 1, 4 } }]:add(
+            rille.tensor { { 0, 0, 1, 0 } }):totable())
+        assert.same({ 4, 4 }, x:crelu(1):shape())
+    end)
+
     it("multiply matrices", function()
         local m = rille.tensor { { 1, 2 }, { 3, 4 } }
         assert.same({ { 7, 10 }, { 15, 22 } }, m:matmul(m):totable())

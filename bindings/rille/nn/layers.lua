@@ -1,4 +1,5 @@
---- rille.nn.layers: Linear, Sequential, Flatten, softmax, and a module for each row of rille.activations.
+--- rille.nn.layers: Linear, Sequential, Flatten, softmax and its kin, gated activations, and a module for each row of
+-- rille.activations.
 
 local rille = require "rille"
 local check = require "rille.check"
@@ -89,7 +90,7 @@ function Sequential:forward(x)
     return x
 end
 
----- Flatten, Softmax, LogSoftmax ---------------------------------------------------------------------------------------
+---- Flatten ------------------------------------------------------------------------------------------------------------
 
 --- nn.Flatten(): [n, ...] -> [n, product of the rest].
 local Flatten = Module:extend "Flatten"
@@ -105,15 +106,25 @@ function Flatten:forward(x)
     return x:reshape(n, n > 0 and x:numel() // n or 0)
 end
 
+---- Along a dimension: softmax and its kin, gated activations ------------------------------------------------------------
+
+-- The names of these modules, for rille.nn.
+layers.along = {}
+
+local function checked_dimension(argument, class_name, dim)
+    if dim ~= nil and (math.type(dim) ~= "integer" or dim == 0) then
+        check.argument(argument, class_name, "dimension expected (1 is the first, -1 the last), got %s", tostring(dim))
+    end
+    return dim or -1
+end
+
 local function along_a_dimension(class_name, f)
     local class = Module:extend(class_name)
     layers[class_name] = class
+    table.insert(layers.along, class_name)
 
     function class:init(dim)
-        if dim ~= nil and (math.type(dim) ~= "integer" or dim == 0) then
-            check.argument(1, class_name, "dimension expected (1 is the first, -1 the last), got %s", tostring(dim))
-        end
-        self.dim = dim or -1
+        self.dim = checked_dimension(1, class_name, dim)
     end
 
     function class:forward(x)
@@ -130,6 +141,43 @@ end
 along_a_dimension("Softmax", rille.softmax)
 --- nn.LogSoftmax([dim = -1]): x - log sum exp(x) along dim.
 along_a_dimension("LogSoftmax", rille.log_softmax)
+--- nn.Softmin([dim = -1]): softmax(-x) along dim.
+along_a_dimension("Softmin", rille.softmin)
+--- nn.Sparsemax([dim = -1]): max(x - tau, 0) along dim, tau such that it sums to 1.
+along_a_dimension("Sparsemax", rille.sparsemax)
+--- nn.Hardmax([dim = -1]): 1 at the first largest along dim, 0 elsewhere. Its gradient is 0.
+along_a_dimension("Hardmax", rille.hardmax)
+--- nn.CReLU([dim = -1]): relu(x) and, after it along dim, relu(-x): a dimension of n becomes one of 2 n.
+along_a_dimension("CReLU", rille.crelu)
+
+-- nn.Bilinear is another thing in PyTorch: x1 A x2.
+local GATES = {
+    glu = "GLU", bilinear = "BilinearGLU", reglu = "ReGLU", geglu = "GEGLU", geglu_tanh = "GEGLUTanh", swiglu = "SwiGLU",
+}
+
+--- nn.GLU([dim = -1]) and so on, one for each of rille.gates: a f(b), a and b the halves of x along dim.
+for _, gate in ipairs(rille.gates) do
+    along_a_dimension(GATES[gate.name], rille[gate.name])
+end
+
+--- nn.Maxout(k [, dim = -1]): the largest of every k neighbours along dim: a dimension of k n becomes one of n.
+local Maxout = Module:extend "Maxout"
+layers.Maxout = Maxout
+table.insert(layers.along, "Maxout")
+
+function Maxout:init(k, dim)
+    self.k = check.positive_integer(1, "Maxout", "k", k)
+    self.dim = checked_dimension(2, "Maxout", dim)
+end
+
+function Maxout:forward(x)
+    check_input(self, x)
+    return rille.maxout(x, self.k, self.dim)
+end
+
+function Maxout:describe()
+    return ("k %d, dim %d"):format(self.k, self.dim)
+end
 
 ---- Activations --------------------------------------------------------------------------------------------------------
 
