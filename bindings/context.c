@@ -44,12 +44,22 @@ static int memory(lua_State *L)
     return 1;
 }
 
-/* rille.info(): {isa =, lua =, threads =, version =} */
+/* rille.info(): {isa =, isas = {those that can be had here, best first}, lua =, threads =, version =}, and isa_refused =
+ * where RILLE_ISA names another: why it is not in use */
 static int info(lua_State *L)
 {
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 6);
     lua_pushstring(L, rille_isa());
     lua_setfield(L, -2, "isa");
+    lua_pushstring(L, rille_isa_refused());
+    lua_setfield(L, -2, "isa_refused");
+    lua_newtable(L);
+    for (int i = 0, n = 0; rille_isa_name(i) != NULL; i++)
+        if (rille_isa_runs(i)) {
+            lua_pushstring(L, rille_isa_name(i));
+            lua_rawseti(L, -2, ++n);
+        }
+    lua_setfield(L, -2, "isas");
     lua_pushliteral(L, LUA_VERSION);
     lua_setfield(L, -2, "lua");
     lua_pushinteger(L, rille_threads(rlua_context(L)));

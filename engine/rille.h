@@ -106,7 +106,10 @@ typedef struct rille_memory {
 } rille_memory;
 
 RILLE_API const char *rille_version(void);                         /* RILLE_VERSION of the library that is loaded */
-RILLE_API const char *rille_isa(void);                             /* the instruction set picked at start-up: "v4", "v3", "v2", "aarch64", "generic"; RILLE_ISA= overrides */
+RILLE_API const char *rille_isa(void);                             /* the instruction set in use: the best that the CPU has, or the one that RILLE_ISA= names; "v4", "v3", "v2", "aarch64", "generic" */
+RILLE_API const char *rille_isa_refused(void);                     /* NULL, or, where RILLE_ISA= names a set that cannot be had, a sentence that says so and which is in use instead */
+RILLE_API const char *rille_isa_name(int i);                       /* the sets in the library, best first, i from 0; NULL past the last */
+RILLE_API bool rille_isa_runs(int i);                              /* does the CPU have that set? */
 RILLE_API rille_context *rille_open(const rille_options *options); /* NULL options: defaults; NULL where memory is out or an option is not in range */
 RILLE_API void rille_close(rille_context *cx);                     /* frees every tensor of the context; NULL is allowed */
 RILLE_API const char *rille_error(const rille_context *cx);        /* the first error's message, or NULL where there is none */

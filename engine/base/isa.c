@@ -3,6 +3,7 @@
 #include "rille.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,18 +46,49 @@ typedef struct isa {
 static const isa isas[RL_ISA_COUNT] = {RL_ISA_LIST(ISA_ROW, )};
 
 static int picked;
+static char refused[512]; /* why not the set that RILLE_ISA names, or empty */
+
+/* Position of the set of that name, whether the CPU has it or not; RL_ISA_COUNT where there is none. */
+static int find(const char *name)
+{
+    int i = 0;
+    while (i < RL_ISA_COUNT && strcmp(name, isas[i].name) != 0)
+        i++;
+    return i;
+}
+
+/* Writes the names of all sets, or of those that the CPU has: "v3, v2, generic". */
+static void list_names(char *text, size_t size, bool all)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < RL_ISA_COUNT && used < size; i++)
+        if (all || isas[i].cpu_has())
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", isas[i].name);
+}
+
+static void refuse(const char *wanted, bool is_known)
+{
+    char names[128];
+    list_names(names, sizeof names, !is_known);
+    snprintf(refused, sizeof refused, "RILLE_ISA=%.64s: %s (%s); %s is in use", wanted,
+             is_known ? "this processor lacks that instruction set, it has"
+                      : "there is no such instruction set, the library has",
+             names, isas[picked].name);
+}
 
 static void pick(void)
 {
     const char *wanted = getenv("RILLE_ISA");
-    int best = -1;
-    for (int i = RL_ISA_COUNT - 1; i >= 0; i--)
-        if (isas[i].cpu_has())
-            best = i;
-    picked = best;
-    for (int i = 0; wanted != NULL && i < RL_ISA_COUNT; i++)
-        if (strcmp(wanted, isas[i].name) == 0 && isas[i].cpu_has())
-            picked = i;
+    while (!isas[picked].cpu_has())
+        picked++;
+    if (wanted == NULL || *wanted == '\0')
+        return;
+    int named = find(wanted);
+    if (named < RL_ISA_COUNT && isas[named].cpu_has())
+        picked = named;
+    else
+        refuse(wanted, named < RL_ISA_COUNT);
 }
 
 int rl_isa(void)
@@ -66,12 +98,28 @@ int rl_isa(void)
     return picked;
 }
 
-const char *rl_isa_name(int set)
-{
-    return isas[set].cpu_has() ? isas[set].name : NULL;
-}
-
 const char *rille_isa(void)
 {
     return isas[rl_isa()].name;
+}
+
+const char *rille_isa_refused(void)
+{
+    rl_isa();
+    return refused[0] == '\0' ? NULL : refused;
+}
+
+const char *rille_isa_name(int i)
+{
+    return i >= 0 && i < RL_ISA_COUNT ? isas[i].name : NULL;
+}
+
+bool rille_isa_runs(int i)
+{
+    return i >= 0 && i < RL_ISA_COUNT && isas[i].cpu_has();
+}
+
+const char *rl_isa_name(int set)
+{
+    return rille_isa_runs(set) ? rille_isa_name(set) : NULL;
 }
