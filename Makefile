@@ -19,6 +19,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 LUA     ?= lua5.4
 PYTHON  ?= /usr/bin/python3# the one that python3-torch is for
+EMULATOR =# what runs the programs that were compiled, where this machine cannot: see test-aarch64
 
 ifneq ($(filter default undefined,$(origin CC)),)
 CC := gcc
@@ -40,7 +41,7 @@ ENGINE      := $(filter-out $(KERNELS) $(GENERATOR),$(wildcard engine/*/*.c))
 BINDINGS    := $(wildcard bindings/*.c)
 LUA_MODULES := $(patsubst bindings/rille/%,%,$(wildcard bindings/rille/*.lua bindings/rille/*/*.lua))
 SUITES      := $(wildcard tests/engine/*.c)
-REFERENCE   := $(wildcard tests/reference/*.c tests/accuracy/*.c)
+REFERENCE   := $(wildcard tests/reference/*.c tests/accuracy/*.c) $(if $(EMULATOR),tests/aarch64/execve.c)
 SPECS       := $(wildcard tests/lua/*_spec.lua)
 BENCHES     := $(wildcard tests/bench/*.c)
 EXHAUSTIVE  := $(wildcard tests/exhaustive/*.c)
@@ -83,7 +84,7 @@ INCLUDE_TESTS    := -Itests $(INCLUDE_ENGINE)
 COMPILE_ENGINE   := $(CC) $(COMMON) $(OPENMP) $(INCLUDE_ENGINE)
 COMPILE_KERNELS  := $(CC) $(COMMON) $(KERNEL_CFLAGS) -fopenmp-simd $(if $(is_clang),,$(STRAIGHT)) $(INCLUDE_ENGINE)
 COMPILE_BINDINGS := $(CC) $(COMMON) $(INCLUDE_BINDINGS)
-COMPILE_TESTS    := $(CC) $(COMMON) $(OPENMP) $(INCLUDE_TESTS)
+COMPILE_TESTS    := $(CC) $(COMMON) $(OPENMP) $(INCLUDE_TESTS) $(if $(EMULATOR),-DPATIENCE=30)
 ENGINE_LIBS      := $(BLAS_LIBS) -lm $(OPENMP)
 TEST_LIBS        := -lmpfr -lgmp $(ENGINE_LIBS) -pthread
 
@@ -231,6 +232,7 @@ $(BUILD)/peers/onednn: $(PEER:%.c=$(OBJ)/%.o)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< -ldnnl $(OPENMP) -lm -o $@
+$(OBJ)/tests/aarch64/execve.o: COMPILE_TESTS += -D_DEFAULT_SOURCE -DEMULATOR='"$(EMULATOR)"'
 
 .PHONY: test-programs bench-programs
 test-programs: $(SUITE_PROGRAMS) ; @:
@@ -312,11 +314,11 @@ run: built ## build, then run the main experiment (ARGS='--help' lists what it t
 	@$(QUIET_OPENMP) $(COMMAND) scripts/vanishing.lua $(ARGS)
 
 TEST_JOBS    ?= 2
-TEST_TIMEOUT ?= 900# seconds for one suite
+TEST_TIMEOUT ?= $(if $(EMULATOR),14400,900)# seconds for one suite
 
 # suite NAME COMMAND...: runs it, shows its time, adds its runner's own counts to the sum. A suite that ends without
 # counts, that ran no test, or whose status disagrees with its counts has failed.
-define TEST_RUNNER
+define TEST_COUNTING
 passed=0 failed=0 unhappy= log=$(BUILD)/tests/log
 suite() {
     local name=$$1 status=0 good bad began=$$EPOCHREALTIME
@@ -339,8 +341,11 @@ suite() {
 mkdir -p $(BUILD)/tests
 export $(QUIET_OPENMP)
 for program in $(SUITE_PROGRAMS); do
-    suite engine/$${program##*/} $$program --jobs $(TEST_JOBS)
+    suite engine/$${program##*/} $(EMULATOR) $$program --jobs $(TEST_JOBS)
 done
+endef
+
+define TEST_SETS_AND_LUA
 # What calls the activations as hosts do, again under each other instruction set that this CPU has. (engine/activations goes
 # through all of them by itself.)
 read -r used having < <($(COMMAND) -e 'local i = require("rille").info(); print(i.isa, table.concat(i.isas, " "))')
@@ -358,6 +363,11 @@ for spec in $(SPECS); do
     name=$${spec##*/}
     suite lua/$${name%_spec.lua} $(LUA) "$$(command -v busted)" --output=plainTerminal $$spec
 done
+endef
+
+define TEST_RUNNER
+$(TEST_COUNTING)
+$(if $(EMULATOR),,$(TEST_SETS_AND_LUA))
 rm -f $$log
 [ -z "$$unhappy" ] || printf '\nfailed:%s\n' "$$unhappy"
 printf '\n%d passed, %d failed\n' $$passed $$failed
@@ -366,10 +376,54 @@ endef
 TEST_ISAS ?= $(ISAS)
 export TEST_RUNNER
 
-.PHONY: test
+.PHONY: test test-suites
 test: deps-test built ## build, then run every test suite (ONLY=name: some)
-	$(submake) test-programs
+	$(submake) test-suites
+test-suites: test-programs
 	@bash -eu -o pipefail -c "$$TEST_RUNNER"
+
+# aarch64: the engine's suites, cross-compiled and run by qemu-user, against Debian's arm64 libraries. These are unpacked
+# below build/, with an apt state of their own: nothing but the compiler and the emulator is installed.
+CROSS          := $(abspath $(BUILD))/aarch64
+CROSS_TOOLS    := gcc-aarch64-linux-gnu qemu-user
+CROSS_PACKAGES := libopenblas-openmp-dev libcriterion-dev libmpfr-dev librandom123-dev liblua5.4-dev
+CROSS_LIBRARY  := /usr/lib/aarch64-linux-gnu
+there_gcc-aarch64-linux-gnu = $(call has_command,aarch64-linux-gnu-gcc)
+there_qemu-user             = $(call has_command,qemu-aarch64)
+define CROSS_APT
+APT::Architecture "arm64";
+APT::Architectures { "arm64"; };
+APT::Sandbox::User "root";
+Dir::State "$(CROSS)/apt";
+Dir::State::status "$(CROSS)/apt/status";
+Dir::Cache "$(CROSS)/apt";
+endef
+export CROSS_APT
+
+.PHONY: deps-aarch64 deps-aarch64-tools test-aarch64
+deps-aarch64-tools: ; $(call install_missing,$(CROSS_TOOLS))
+deps-aarch64: deps-aarch64-tools $(CROSS)/sysroot/complete ## install (apt) what test-aarch64 needs: compiler, emulator, libraries under build/
+$(CROSS)/sysroot/complete:
+	@command -v apt-get dpkg >/dev/null || { echo 'rille: deps-aarch64 takes apt-get and dpkg' >&2; exit 1; }
+	@mkdir -p $(CROSS)/apt/lists/partial $(CROSS)/apt/archives/partial $(@D)
+	@: > $(CROSS)/apt/status
+	@printf '%s\n' "$$CROSS_APT" > $(CROSS)/apt/conf
+	@export APT_CONFIG=$(CROSS)/apt/conf; apt-get -qq update; \
+	    apt-get -qq -y --download-only --no-install-recommends install $(CROSS_PACKAGES)
+	@for package in $(CROSS)/apt/archives/*.deb; do dpkg -x "$$package" $(@D); done
+	@rm -rf $(CROSS)/apt
+	@touch $@
+
+# Criterion needs the emulator by its full path: see tests/aarch64/execve.c.
+test-aarch64: ## the engine's suites on aarch64, cross-compiled and emulated (ONLY=name: some)
+	@missing=; $(foreach p,$(CROSS_TOOLS),$(there_$(p)) >/dev/null 2>&1 || missing+=' $(p)';) \
+	    test -e $(CROSS)/sysroot/complete || missing+=' $(CROSS_PACKAGES:%=%:arm64)'; \
+	    test -z "$$missing" || { printf 'rille: missing:%s\nrille: `make deps-aarch64` gets it\n' "$$missing" >&2; exit 1; }
+	+$(Q)QEMU_LD_PREFIX=$(CROSS)/sysroot PKG_CONFIG_SYSROOT_DIR=$(CROSS)/sysroot \
+	    PKG_CONFIG_LIBDIR=$(CROSS)/sysroot$(CROSS_LIBRARY)/pkgconfig:$(CROSS)/sysroot$(CROSS_LIBRARY)/openblas-openmp/pkgconfig \
+	    $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(NPROC)) test-suites BUILD=$(CROSS) \
+	    CC='aarch64-linux-gnu-gcc --sysroot=$(CROSS)/sysroot' HOSTCC='$(HOSTCC)' EMULATOR="$$(command -v qemu-aarch64)" \
+	    LDFLAGS='-Wl,-rpath,$(CROSS_LIBRARY)/openblas-openmp'
 
 .PHONY: bench
 bench: deps-test built ## build, then run every benchmark (ONLY=name: some)
@@ -394,7 +448,7 @@ exhaustive: deps-test built ## measure the error of every activation at all floa
 C_HEADERS := $(wildcard engine/*/*.h bindings/*.h tests/*/*.h tests/*/*/*.h)
 C_SOURCES := $(ENGINE) $(KERNELS) $(GENERATOR) $(BINDINGS) $(SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE) $(PEERS) $(PEER)
 # engine/rille.h is set by hand: a declaration and its one-line comment, however long.
-FORMATTED := $(C_SOURCES) $(C_HEADERS)
+FORMATTED := $(C_SOURCES) $(C_HEADERS) tests/aarch64/execve.c
 LINTS     := format lua rules symbols gcc clang tidy cppcheck
 # clang checks the code without an OpenMP runtime of its own: gcc's omp.h, behind clang's headers, says enough.
 OMP_H       := $(OBJ)/omp/omp.h
@@ -488,4 +542,4 @@ uninstall: ## remove what install put there
 clean: ## remove build/ and out/
 	@rm -rf $(BUILD) out
 help: ## list what there is to do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

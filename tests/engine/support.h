@@ -7,6 +7,11 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+/* By what limits on a test's time are multiplied: more under an emulator. */
+#ifndef PATIENCE
+#define PATIENCE 1
+#endif
+
 /* A rank and a shape, as two arguments. */
 #define SHAPE(...)                                                                                                             \
     (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[])                                                     \

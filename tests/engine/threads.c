@@ -366,7 +366,7 @@ static void *cancel_soon(void *cx)
     return NULL;
 }
 
-Test(cancel, comes_from_another_thread, .timeout = 20)
+Test(cancel, comes_from_another_thread, .timeout = PATIENCE * 20)
 {
     rille_context *cx = open_with(2, 0);
     rille_tensor *x = rille_full(cx, RILLE_FLOAT64, SHAPE(100000), 0.5);
@@ -448,7 +448,7 @@ static void fork_and_work(rille_context *cx)
     cr_assert(works(cx)); /* its threads are there now */
     pid_t child = fork();
     if (child == 0) {
-        alarm(10); /* a child that waits for threads that it does not have */
+        alarm(PATIENCE * 10); /* a child that waits for threads that it does not have */
         bool right = works(cx);
         rille_context *own = rille_open(NULL);
         right = right && own != NULL && works(own);
@@ -461,14 +461,14 @@ static void fork_and_work(rille_context *cx)
     cr_expect(works(cx), "the parent goes on");
 }
 
-Test(fork, a_child_goes_on, .timeout = 30)
+Test(fork, a_child_goes_on, .timeout = PATIENCE * 30)
 {
     rille_context *cx = rille_open(NULL);
     fork_and_work(cx);
     rille_close(cx);
 }
 
-Test(fork, a_child_of_a_context_with_threads_of_its_own_goes_on, .timeout = 30)
+Test(fork, a_child_of_a_context_with_threads_of_its_own_goes_on, .timeout = PATIENCE * 30)
 {
     rille_context *cx = open_with(3, 0);
     fork_and_work(cx);
