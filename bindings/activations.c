@@ -173,6 +173,15 @@ static void set_parameters(lua_State *L, const rille_activation_info *info)
     lua_setfield(L, -2, "parameters");
 }
 
+static void push_kinks(lua_State *L, const rille_activation_properties *p)
+{
+    lua_createtable(L, p->kink_count, 0);
+    for (int i = 0; i < p->kink_count; i++) {
+        lua_pushnumber(L, p->kink[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+}
+
 /* What holds at the default parameters. */
 static void set_properties(lua_State *L, rille_activation act)
 {
@@ -192,11 +201,7 @@ static void set_properties(lua_State *L, rille_activation act)
         set_string(L, "smoothness", "Cinf");
     else
         lua_pushfstring(L, "C%d", p.smoothness), lua_setfield(L, -2, "smoothness");
-    lua_createtable(L, p.kink_count, 0);
-    for (int i = 0; i < p.kink_count; i++) {
-        lua_pushnumber(L, p.kink[i]);
-        lua_rawseti(L, -2, i + 1);
-    }
+    push_kinks(L, &p);
     lua_setfield(L, -2, "kinks");
 }
 
@@ -256,6 +261,39 @@ static int registry_text(lua_State *L)
     return 1;
 }
 
+/* Pushes a field of a Lua module. */
+static void push_from_module(lua_State *L, const char *module, const char *field)
+{
+    lua_getglobal(L, "require");
+    lua_pushstring(L, module);
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, field);
+    lua_remove(L, -2);
+}
+
+/* rille.activations.leaky_relu.gain([0.2] or [{negative_slope = 0.2}]): rille/gain.lua's, at these parameters */
+static int gain(lua_State *L)
+{
+    rille_activation act = activation_at((int)lua_tointeger(L, lua_upvalueindex(RLUA_EXTRA)));
+    const rille_activation_info *info = rille_activation_describe(act);
+    double params[RILLE_MAX_PARAMETERS];
+    rille_activation_properties p;
+    if (lua_type(L, 1) == LUA_TTABLE && luaL_getmetafield(L, 1, "__name") != LUA_TNIL) { /* called with ':' */
+        lua_pop(L, 1);
+        lua_remove(L, 1);
+    }
+    rlua_parameters(L, 1, act, params, NULL);
+    rlua_check(L, rille_activation_evaluate(rlua_context(L), act, params, &p));
+    push_from_module(L, "rille.gain", "recommended");
+    lua_pushstring(L, info->name);
+    lua_createtable(L, 0, info->parameter_count);
+    for (int i = 0; i < info->parameter_count; i++)
+        set_number(L, info->parameter[i].name, params[i]);
+    push_kinks(L, &p);
+    lua_call(L, 3, 1);
+    return 1;
+}
+
 static int read_only(lua_State *L)
 {
     rlua_raise(L, "rille.activations is read-only");
@@ -268,12 +306,16 @@ static const luaL_Reg registry_metamethods[] = {{"__newindex", read_only}, {"__t
 static void push_entry(lua_State *L, rille_activation act, int metatable)
 {
     const rille_activation_info *info = rille_activation_describe(act);
-    lua_createtable(L, 0, 11);
+    lua_createtable(L, 0, 13);
+    int entry = lua_gettop(L);
     set_string(L, "name", info->name);
     set_string(L, "formula", info->formula);
     set_string(L, "source", info->source);
     set_parameters(L, info);
     set_properties(L, act);
+    static const luaL_Reg gains[] = {{"gain", gain}, {NULL, NULL}};
+    lua_pushinteger(L, (int)act);
+    rlua_register(L, gains, entry, 0, 1);
     lua_pushvalue(L, metatable);
     lua_setmetatable(L, -2);
 }
@@ -298,6 +340,7 @@ void rlua_register_activations(lua_State *L, int module, int methods)
     int by_name = lua_gettop(L);
     lua_newtable(L);
     int metatable = lua_gettop(L);
+    set_string(L, "__name", "activation");
     rlua_register(L, entry_metamethods, metatable, 0, 0);
     for (int i = 0; rille_activation_describe(activation_at(i)) != NULL; i++) {
         const char *name = rille_activation_describe(activation_at(i))->name;

@@ -68,6 +68,14 @@ RL_INLINE rl_double_double rl_dd_multiply(rl_double_double a, rl_double_double b
     return rl_fast_two_sum(product.hi, product.lo + rl_madd(a.hi, b.lo, a.lo * b.hi));
 }
 
+/* a x + c. Error < 2^-104 (|a x| + |c|). */
+RL_INLINE rl_double_double rl_dd_madd(rl_double_double a, rl_double_double x, rl_double_double c)
+{
+    const rl_double_double product = rl_two_product(a.hi, x.hi), sum = rl_two_sum(c.hi, product.hi);
+    const double low = product.lo + rl_madd(a.hi, x.lo, a.lo * x.hi);
+    return rl_fast_two_sum(sum.hi, sum.lo + (low + c.lo));
+}
+
 /* a 2^k, given 2^k. Exact unless it leaves the range of doubles. */
 RL_INLINE rl_double_double rl_dd_scale(rl_double_double a, double power)
 {

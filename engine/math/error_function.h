@@ -120,14 +120,6 @@ RL_INLINE double rl_dd_round_small(rl_double_double a, double n)
     return rl_dd_round(rl_dd_scale(a, 1 + up), n - up);
 }
 
-/* a x + c. Error < 2^-104 (|a x| + |c|). */
-RL_INLINE rl_double_double rl_dd_madd(rl_double_double a, rl_double_double x, rl_double_double c)
-{
-    const rl_double_double product = rl_two_product(a.hi, x.hi), sum = rl_two_sum(c.hi, product.hi);
-    const double low = product.lo + rl_madd(a.hi, x.lo, a.lo * x.hi);
-    return rl_fast_two_sum(sum.hi, sum.lo + (low + c.lo));
-}
-
 /* G(t) for 0 <= t <= 39, k = 4. Relative error < 0.03 2^-53. h is the polynomial of degree 26 that interpolates at Chebyshev's
  * points: 2^-62.0 with these coefficients, the last six of which have two parts. What the others, in plain double, add up to is
  * at most 0.0035, 0.009 of h. Beyond 39, where Phi(-t) is 0 or is subtracted from 1, the relative error stays < 2^-48. */

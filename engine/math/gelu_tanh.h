@@ -73,12 +73,6 @@ RL_INLINE double rl_gelu_tanh_d2_24(double x)
     return e.u * rl_madd(sum, e.E, t * R) / ((1 + e.u) * (1 + e.u) * (1 + e.u));
 }
 
-/* start + a b. */
-RL_INLINE rl_double_double rl_dd_madd(rl_double_double a, rl_double_double b, rl_double_double start)
-{
-    return rl_dd_add(start, rl_dd_multiply(a, b));
-}
-
 /* m^2 + m z + z^2. */
 RL_INLINE rl_double_double rl_dd_squares(rl_double_double m, rl_double_double z)
 {

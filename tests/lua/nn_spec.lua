@@ -617,6 +617,12 @@ describe("nn.init", function()
         end
         assert.equal(math.sqrt(2 / 1.04), nn.init.calculate_gain("leaky_relu", 0.2))
         assert.equal(math.sqrt(2 / (1 + 0.01 ^ 2)), nn.init.calculate_gain("leaky_relu"))
+        -- E cos²(z) = (1 + exp(-2)) / 2; E f'² of hard_shrink is P(|z| > 0.5)
+        close(math.sqrt(2 / (1 + math.exp(-2))), nn.init.calculate_gain("sin"), 1e-12)
+        close(1 / math.sqrt(0.61707507745197), nn.init.calculate_gain("hard_shrink"), 1e-12)
+        assert.equal(math.huge, nn.init.calculate_gain("step"))
+        assert.equal("bad argument #2 to 'calculate_gain' (number expected, got string)",
+            message_of(nn.init.calculate_gain, "leaky_relu", "0.2"))
         assert.equal("bad argument #1 to 'calculate_gain' (no gain is known for 'rleu'; did you mean 'relu'?)",
             message_of(nn.init.calculate_gain, "rleu"))
     end)

@@ -4,6 +4,7 @@
 
 local rille = require "rille"
 local check = require "rille.check"
+local gain = require "rille.gain"
 
 local init = {}
 
@@ -60,22 +61,25 @@ function init.ones(tensor)
     return init.constant(tensor, 1)
 end
 
-local GAINS = { identity = 1, linear = 1, sigmoid = 1, tanh = 5 / 3, relu = math.sqrt(2), selu = 3 / 4 }
-
---- The factor by which an activation's weights are to be larger than a linear layer's, by PyTorch's table: 1 for identity
--- ("linear") and sigmoid, 5/3 for tanh, sqrt(2) for relu, sqrt(2 / (1 + negative_slope²)) for leaky_relu (0.01), 3/4 for selu.
+--- The factor by which an activation's weights are to be larger than a linear layer's: rille.activations.<name>.gain(param),
+-- by PyTorch's table where that has it (1 for identity, also called "linear", and sigmoid, 5/3 for tanh, sqrt(2) for relu,
+-- sqrt(2 / (1 + negative_slope²)) for leaky_relu, 3/4 for selu), else 1 / sqrt(E f'(z)²) over z ~ N(0, 1).
 function init.calculate_gain(name, param)
-    if name == "leaky_relu" then
-        local slope = check_number(2, "calculate_gain", param, 0.01)
-        return math.sqrt(2 / (1 + slope ^ 2))
+    local known = { linear = rille.activations.identity }
+    for _, entry in ipairs(rille.activations) do
+        known[entry.name] = entry
     end
-    local gain = GAINS[name]
-    if not gain then
-        local known = check.keys(GAINS)
-        table.insert(known, "leaky_relu")
-        check.argument(1, "calculate_gain", "no gain is known for '%s'%s", tostring(name), check.did_you_mean(name, known))
+    local documented = not known[name] and gain.documented(name)
+    if documented then
+        return documented
+    elseif not known[name] then
+        check.argument(1, "calculate_gain", "no gain is known for '%s'%s", tostring(name),
+            check.did_you_mean(name, check.keys(known)))
     end
-    return gain
+    if param == nil or #known[name].parameters == 0 then
+        return known[name].gain()
+    end
+    return known[name].gain(check_number(2, "calculate_gain", param))
 end
 
 local function fans(name, tensor)
@@ -119,7 +123,8 @@ local function kaiming_std(name, tensor, options)
         check.argument(2, name, "mode: 'fan_in' or 'fan_out' expected, got '%s'", options.mode)
     end
     local fan = options.mode == "fan_in" and fan_in or fan_out
-    return init.calculate_gain(options.nonlinearity, options.a) / math.sqrt(fan)
+    local slope = options.nonlinearity == "leaky_relu" and options.a or nil
+    return init.calculate_gain(options.nonlinearity, slope) / math.sqrt(fan)
 end
 
 --- U(-b, b), b = gain sqrt(3 / fan). options: a (0, leaky_relu's slope), mode ("fan_in" or "fan_out"), nonlinearity
