@@ -26,4 +26,27 @@ describe("rille", function()
         assert.matches("^rille: warning: RILLE_ISA=v9: there is no such instruction set, the library has %([%w, ]+%); "
             .. sets[1] .. " is in use\n" .. sets[1] .. "\tRILLE_ISA=v9: there is no such", (run(tell, "RILLE_ISA=v9")))
     end)
+
+    it("has commands, which go before scripts", function()
+        assert.matches("usage: rille .*\n  atlas  ", (run("--help")))
+        local folder = os.tmpname()
+        os.remove(folder)
+        for _, name in ipairs { "atlas", "scripts/atlas.lua" } do
+            local said, ok = run(("%s relu tanh --no-speed --out %s --page %s/page.md"):format(name, folder, folder))
+            assert.is_true(ok, said)
+            assert.matches("^relu\n  f%(x%) = x > 0 %? x : 0\n.*\n\ntanh\n  f%(x%) = tanh%(x%)\n", said)
+            assert.is_truthy(said:find(("Written: %s/index.html and 2 plots beside it\nWritten: %s/page.md\n"):format(folder,
+                folder), 1, true), said)
+        end
+        os.execute(("rm -rf '%s'"):format(folder))
+    end)
+
+    it("says what is wrong with a command's words", function()
+        local said, ok = run("atlas rleu")
+        assert.is_nil(ok)
+        assert.equal("rille atlas: no activation 'rleu'; did you mean 'relu'?\n", said)
+        said, ok = run("atlas relu --no-spede")
+        assert.is_nil(ok)
+        assert.matches("unknown option '--no-spede'", said, 1, true)
+    end)
 end)

@@ -1,0 +1,72 @@
+--- rille.atlas.command: `rille atlas`, and scripts/atlas.lua: the atlas from the command line.
+
+local rille = require "rille"
+local atlas = require "rille.atlas"
+local check = require "rille.check"
+local files = require "rille.files"
+
+local function fail(format, ...)
+    io.stderr:write("rille atlas: ", format:format(...), "\n")
+    os.exit(1, true)
+end
+
+local function read_options(words)
+    local found, argparse = pcall(require, "argparse")
+    if not found then
+        fail("the Lua module 'argparse' was not found: install the Debian package lua-argparse")
+    end
+    local parser = argparse("rille atlas", "What each activation does to gradients: its properties, gain, dead zone and "
+        .. "saturation, error, speed, and a plot of f, f' and f\".")
+    parser:argument("name", "Activations, by their names; none: all."):args("*")
+    parser:option("--out", "Folder for the page and the plots.", "out/atlas")
+    parser:option("--page", "Write a page of text and tables (Markdown) to this file, too.")
+    parser:option("--accuracy", "The table that `make exhaustive` writes.", "tests/golden/accuracy.md")
+    parser:flag("--no-speed", "Do not measure speed.")
+    return parser:parse(words)
+end
+
+-- Every name must be one; the nearest is told.
+local function check_names(names)
+    for _, name in ipairs(names) do
+        local known = atlas.names()
+        if not pcall(function() return rille.activations[name].name end) then
+            fail("no activation '%s'%s", name, check.did_you_mean(name, known))
+        end
+    end
+end
+
+local function show(portraits, named)
+    if not named then
+        print(atlas.overview(portraits))
+    end
+    for i, portrait in ipairs(named and portraits or {}) do
+        print((i > 1 and "\n" or "") .. atlas.text(portrait))
+    end
+end
+
+--- Runs the command with its words, as `arg` has them.
+return function(words)
+    local options = read_options(words)
+    local named = #options.name > 0
+    check_names(options.name)
+    local on_terminal = os.execute("test -t 2")
+    local portraits = atlas.portraits(named and options.name or nil, {
+        speed = not options.no_speed,
+        accuracy = options.accuracy,
+        progress = function(name, i, n)
+            if on_terminal then
+                io.stderr:write(("\r\27[K%d of %d: %s"):format(i, n, name), i == n and "\r\27[K" or "")
+            end
+        end,
+    })
+    show(portraits, named)
+    local path, why_no_plots = atlas.save(options.out, portraits)
+    if why_no_plots then
+        io.stderr:write("rille atlas: no plots: ", why_no_plots, "\n")
+    end
+    print(("\nWritten: %s%s"):format(path, why_no_plots and "" or (" and %d plots beside it"):format(#portraits)))
+    if options.page then
+        local page = atlas.markdown(portraits, "build/bin/rille atlas --page " .. options.page)
+        print("Written: " .. files.write(options.page, page))
+    end
+end
