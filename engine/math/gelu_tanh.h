@@ -23,8 +23,10 @@
 #define RL_GELU_TANH_3CA ((rl_double_double){0x1.b6676bf7450fp-3, 0x1.be53b53832ad3p-60})
 
 /* The zeros, with e^-W there for e^-z. */
-#define RL_GELU_TANH_D1 ((rl_anchor){{0x1.81429f9e97e4dp-1, -0x1.3ce60c9e3b279p-55}, {0x1.2af64e9c485eep-2, -0x1.51801b9b851b9p-57}})
-#define RL_GELU_TANH_D2 ((rl_anchor){{0x1.6b23142700629p+0, 0x1.8a76a5d7fd655p-54}, {0x1.5b682f7deff7ep-4, 0x1.985c37804b1e8p-59}})
+#define RL_GELU_TANH_D1                                                                                                        \
+    ((rl_anchor){{0x1.81429f9e97e4dp-1, -0x1.3ce60c9e3b279p-55}, {0x1.2af64e9c485eep-2, -0x1.51801b9b851b9p-57}})
+#define RL_GELU_TANH_D2                                                                                                        \
+    ((rl_anchor){{0x1.6b23142700629p+0, 0x1.8a76a5d7fd655p-54}, {0x1.5b682f7deff7ep-4, 0x1.985c37804b1e8p-59}})
 
 /* |x|. From 40 on, where W > 4600 and all has reached its limit, it is 40. */
 RL_INLINE double rl_gelu_tanh_magnitude(double x)

@@ -54,9 +54,9 @@ RL_INLINE rl_mish_d2_constants rl_mish_d2_constants_of(bool negative)
     };
     const rl_mish_d2_constants right = {
         .anchor = {{0x1.7d9612a44004p+0, 0x1.48a1647177d43p-54}, {0x1.cd4cb51a054c7p-3, -0x1.3927b4290e425p-57}},
-        .B = {-0x1.46947f402bbe4p+1, 0x1.fbd4693d765d3p-54},  /* -2 - 3 u0 + 2 u0^2 + 2 u0^3 */
-        .c0 = {0x1.00281159b826ep+3, -0x1.90834ad6b976p-51},  /* 6 + 8 u0 + 4 u0^2 */
-        .c1 = {0x1.1cd4cb51a054cp+3, 0x1.ac6d84bd6f1bep-51},  /* 8 + 4 u0 */
+        .B = {-0x1.46947f402bbe4p+1, 0x1.fbd4693d765d3p-54}, /* -2 - 3 u0 + 2 u0^2 + 2 u0^3 */
+        .c0 = {0x1.00281159b826ep+3, -0x1.90834ad6b976p-51}, /* 6 + 8 u0 + 4 u0^2 */
+        .c1 = {0x1.1cd4cb51a054cp+3, 0x1.ac6d84bd6f1bep-51}, /* 8 + 4 u0 */
         .c2 = 4,
         .d0 = {-0x1.395973efd05bep+1, 0x1.861e60d7aedc5p-53}, /* -3 + 2 u0 + 2 u0^2 */
         .d1 = {0x1.39a996a340a99p+1, -0x1.4e49ed0a43909p-54}, /* 2 + 2 u0 */

@@ -14,6 +14,7 @@
 #define RL_MATH_SWISH_H
 
 #include "math/displaced_exp.h"
+#include "math/logistic.h"
 #include "math/piecewise.h"
 
 #define RL_SWISH_D1 ((rl_anchor){{0x1.474973c84120bp+0, 0x1.f8d74bc9ac154p-54}, {0x1.1d25cf210482ep-2, -0x1.ca2d0d94faaecp-60}})
@@ -72,7 +73,8 @@ RL_INLINE double rl_swish_d1_53(double x, double beta)
     const rl_displaced_53 e = rl_displaced_exp_53(t, RL_SWISH_D1.u);
     const rl_double_double N = rl_dd_add(rl_dd_multiply(RL_SWISH_D1.u, e.E), rl_dd_scale(t, -1));
     const rl_double_double one_plus_m = rl_two_sum(1, m.hi);
-    const rl_double_double right = rl_dd_add_double(1, rl_dd_multiply(e.u, rl_fast_two_sum(one_plus_m.hi, one_plus_m.lo + m.lo)));
+    const rl_double_double right =
+        rl_dd_add_double(1, rl_dd_multiply(e.u, rl_fast_two_sum(one_plus_m.hi, one_plus_m.lo + m.lo)));
     const rl_double_double one_plus_u = rl_dd_add_double(1, e.u), square = rl_dd_multiply(one_plus_u, one_plus_u);
     const rl_double_double numerator = rl_dd_choose(x < 0, rl_dd_multiply(e.m, N), right);
     return rl_scale(rl_dd_divide(numerator, square).hi, x < 0 ? e.n : 0);
@@ -92,8 +94,52 @@ RL_INLINE double rl_swish_d2_53(double x, double beta)
     return rl_scale(rl_dd_divide(numerator, rl_dd_multiply(square, one_plus_u)).hi, e.n);
 }
 
+/* The derivatives of swish that have to do with beta, in plain double, of s' and s" at z = beta x:
+ *     d/dbeta       x^2 s'
+ *     d^2/dx dbeta  x (2 s' + z s")
+ *     d^2/dbeta^2   x^3 s"
+ * s' and s" times 2^64, so that they lose nothing where the products are still in range. */
+typedef struct rl_swish_slopes {
+    double x, z, s1, s2; /* |x| <= 2^200, far beyond where the slopes are 0 */
+} rl_swish_slopes;
+
+RL_INLINE double rl_swish_bounded(double x)
+{
+    return rl_magnitude(x) > 0x1p200 ? rl_copy_sign(0x1p200, x) : x;
+}
+
+RL_INLINE rl_swish_slopes rl_swish_slopes_24(double x, double beta)
+{
+    const double bounded = rl_swish_bounded(x), z = beta * bounded;
+    return (rl_swish_slopes){bounded, z, 0x1p64 * rl_logistic_d1_24(z), 0x1p64 * rl_logistic_d2_24(z)};
+}
+
+RL_INLINE rl_swish_slopes rl_swish_slopes_53(double x, double beta)
+{
+    const double bounded = rl_swish_bounded(x), z = beta * bounded;
+    return (rl_swish_slopes){bounded, z, rl_logistic_d1_scaled_53(z, 64), rl_logistic_d2_scaled_53(z, 64)};
+}
+
+RL_INLINE double rl_swish_by_beta(rl_swish_slopes at)
+{
+    return at.x * at.x * at.s1 * 0x1p-64;
+}
+
+RL_INLINE double rl_swish_d1_by_beta(rl_swish_slopes at)
+{
+    return at.x * (2 * at.s1 + at.z * at.s2) * 0x1p-64;
+}
+
+RL_INLINE double rl_swish_by_beta_d1(rl_swish_slopes at)
+{
+    return at.x * at.x * at.x * at.s2 * 0x1p-64;
+}
+
 #define swish(x, beta) RL_AT_PRECISION(rl_swish)(x, beta)
 #define swish_d1(x, beta) RL_AT_PRECISION(rl_swish_d1)(x, beta)
 #define swish_d2(x, beta) RL_AT_PRECISION(rl_swish_d2)(x, beta)
+#define swish_by_beta(x, beta) rl_swish_by_beta(RL_AT_PRECISION(rl_swish_slopes)(x, beta))
+#define swish_d1_by_beta(x, beta) rl_swish_d1_by_beta(RL_AT_PRECISION(rl_swish_slopes)(x, beta))
+#define swish_by_beta_d1(x, beta) rl_swish_by_beta_d1(RL_AT_PRECISION(rl_swish_slopes)(x, beta))
 
 #endif
