@@ -264,7 +264,7 @@ RILLE_API rille_tensor *rille_derivative(rille_tensor *x, rille_activation act, 
 RILLE_API rille_tensor *rille_activate_with(rille_tensor *x, rille_activation act, const double *params, rille_tensor *const *tensors);
 RILLE_API rille_tensor *rille_derivative_with(rille_tensor *x, rille_activation act, int order, const double *params,
                                               rille_tensor *const *tensors);
-RILLE_API rille_tensor *rille_rrelu_training(rille_tensor *x, double lower, double upper); /* x > 0 ? x : a x, with an a in [lower, upper) drawn for each element; rille_rrelu takes the mean */
+RILLE_API rille_tensor *rille_rrelu_training(rille_tensor *x, double lower, double upper); /* x > 0 ? x : a x, with an a from lower to upper drawn for each element; rille_rrelu takes the mean */
 RILLE_API rille_tensor *rille_softmax(rille_tensor *x, int dim);     /* exp(x - max) / sum exp(x - max) along dim; all -Inf gives NaN */
 RILLE_API rille_tensor *rille_log_softmax(rille_tensor *x, int dim); /* x - max - log sum exp(x - max) along dim */
 RILLE_API rille_tensor *rille_softmin(rille_tensor *x, int dim);     /* softmax(-x) along dim */

@@ -3,6 +3,8 @@
 
 #include "base/parallel.h"
 
+#include <string.h>
+
 enum { BLOCK = 256 }; /* elements whose parameters are laid out at a time */
 
 typedef struct learned_work {
@@ -19,17 +21,32 @@ typedef struct learned_work {
 static void lay_out(const rl_channels *p, const double *value, size_t begin, size_t count, double *column)
 {
     size_t channel = begin / p->inner % p->channels, left = p->inner - begin % p->inner;
-    for (size_t i = 0; i < count; left = p->inner) {
-        const size_t run = left < count - i ? left : count - i;
-        for (const size_t end = i + run; i < end; i++)
-            column[i] = value[channel];
-        channel = channel + 1 == p->channels ? 0 : channel + 1;
+    for (size_t i = 0; i < count;) {
+        const size_t row = p->inner == 1 ? p->channels - channel : left; /* until the channels begin anew, or this one ends */
+        const size_t n = row < count - i ? row : count - i;
+        if (p->inner == 1) {
+            memcpy(column + i, value + channel, n * sizeof *column);
+        } else {
+            const double same = value[channel];
+            for (size_t k = i; k < i + n; k++)
+                column[k] = same;
+        }
+        i += n;
+        channel = p->inner == 1 || channel + 1 == p->channels ? 0 : channel + 1;
+        left = p->inner;
     }
+}
+
+/* The channel that all elements of a block are of, or `channels` where they are of several. */
+static size_t only_channel(const rl_channels *p, size_t begin, size_t count)
+{
+    return count <= p->inner - begin % p->inner ? begin / p->inner % p->channels : p->channels;
 }
 
 static void do_learned(void *work, size_t begin, size_t end)
 {
     const learned_work *w = work;
+    const rl_channels *p = w->parameters;
     const size_t size = rille_dtype_size(w->dtype);
     double room[RILLE_MAX_PARAMETERS][BLOCK];
     const double *column[RILLE_MAX_PARAMETERS];
@@ -45,10 +62,13 @@ static void do_learned(void *work, size_t begin, size_t end)
     }
     for (int k = 0; k < RILLE_MAX_PARAMETERS; k++)
         column[k] = room[k];
+    size_t laid_out = p->channels; /* the channel that fills the columns, if one does */
     for (size_t at = begin; at < end; at += BLOCK) {
-        const size_t count = end - at < BLOCK ? end - at : BLOCK;
-        for (int k = 0; k < w->count && (at == begin || w->parameters->channels > 1); k++)
-            lay_out(w->parameters, w->parameters->value[k], at, at == begin ? BLOCK : count, room[k]);
+        const size_t count = end - at < BLOCK ? end - at : BLOCK, channel = only_channel(p, at, count);
+        const bool again = channel < p->channels && channel == laid_out;
+        for (int k = 0; k < w->count && !again; k++)
+            lay_out(p, p->value[k], at, count, room[k]);
+        laid_out = count == BLOCK ? channel : p->channels;
         const void *g = w->g == NULL ? (const void *)&ones : w->g + at * size;
         w->kernel(count, w->term, w->which, g, w->x + at * size, w->z + at * size, column);
     }

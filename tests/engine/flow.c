@@ -97,6 +97,9 @@ Test(measure, shares)
     cr_expect_eq(rille_measure_saturated(x, RILLE_SIGMOID, NULL, 1e-3, &share), RILLE_OK);
     cr_expect_eq(share, 2.0 / 8);
     rille_tensor *y = rille_relu(rille_from(cx, RILLE_FLOAT32, SHAPE(2, 4), (float[]){-1, 2, -3, NAN, -1, 0, -3, 0}));
+    rille_tensor *small = rille_from(cx, RILLE_FLOAT64, SHAPE(2, 2), (double[]){-0.5, 1, NAN, 0.25});
+    cr_expect_eq(rille_measure_below(rille_transpose(small, 0, 1), 1, &share), RILLE_OK);
+    cr_expect_eq(share, 0.5);
     cr_expect_eq(rille_measure_dead(y, &share), RILLE_OK);
     cr_expect_eq(share, 2.0 / 4);
     EXPECT_STATUS(cx, rille_measure_dead(rille_scalar(cx, RILLE_FLOAT32, 0), &share), RILLE_ERROR_SHAPE,

@@ -55,6 +55,8 @@ FUNCTION(f_matmul_transposed, rille_matmul(rille_transpose(x[0], 0, 1), x[1]))
 FUNCTION(f_linear, rille_linear(x[0], x[1], x[2]))
 FUNCTION(f_tanh, rille_tanh(x[0]))
 FUNCTION(f_product, rl_activation_product(x[0], x[1], RILLE_SIGMOID, 1, NULL))
+FUNCTION(f_prelu, rille_activate_with(x[0], RILLE_PRELU, NULL, &x[1]))
+FUNCTION(f_with_derivative, rille_with_derivative(rille_tanh(x[0]), x[0], rille_mul(x[0], x[0])))
 FUNCTION(f_softmax, rille_softmax(x[0], 1))
 FUNCTION(f_softmax_down, rille_softmax(x[0], 0))
 FUNCTION(f_log_softmax, rille_log_softmax(x[0], -1))
@@ -117,6 +119,9 @@ static const sample samples[] = {
     {"linear", RL_OP_linear, f_linear, 3, {{2, 400, 257}, {2, 300, 257}, {1, 300}}},
     {"activation", RL_OP_activation, f_tanh, 1, {BIG}},
     {"activation_product", RL_OP_activation_product, f_product, 2, {BIG, BIG}},
+    {"prelu", RL_OP_learned_activation, f_prelu, 2, {BIG, {1, 1}}},
+    {"prelu by channel", RL_OP_learned_activation, f_prelu, 2, {BIG, {1, 700}}},
+    {"with_derivative", RL_OP_with_derivative, f_with_derivative, 1, {BIG}},
     {"softmax", RL_OP_softmax, f_softmax, 1, {BIG}},
     {"softmax down", RL_OP_softmax, f_softmax_down, 1, {BIG}},
     {"log_softmax", RL_OP_log_softmax, f_log_softmax, 1, {BIG}},

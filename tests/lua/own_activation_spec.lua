@@ -153,6 +153,13 @@ describe("a definition", function()
         assert.is_nil(rawget(rille, "own_x"))
     end)
 
+    it("may return its argument, which is not given away", function()
+        rille.activation { name = "own_identity", f = identity, df = function(x) return x * 0 + 1 end }
+        local x = rille.ones(2)
+        rille.own_identity(x)[1] = 7
+        assert.same({ 1, 1 }, x:totable())
+    end)
+
     it("gives functions whose mistakes have the script's line", function()
         rille.activation { name = "own_number", f = function() return 3 end }
         rille.activation { name = "own_sum", f = function(x) return x:sum() end }
