@@ -253,13 +253,15 @@ RL_INLINE double rl_inverse_root_d1_53(double x)
     return rl_copy_sign(root.scale < 1 ? far.hi * (root.scale * root.scale) : rl_dd_times(near, root.m), -x);
 }
 
-/* Error < 0.6 ULP. Past 2^100, 3 x / 2 or x / 2. */
+/* Error < 0.6 ULP. Past 2^100, 3 x / 2 or x / 2. `tie` is where 3 x / 2 lies halfway between the largest double and the next,
+ * and the 1 / 2 that is taken off decides. */
 RL_INLINE double rl_bent_identity_53(double x)
 {
     const rl_root_53 root = rl_root_of_53(x, 1, 1, 0x1p100);
     const rl_double_double bend = rl_dd_divide(rl_two_product(root.m, root.m), rl_root_plus(root.r, 1));
     const rl_double_double sum = rl_two_sum(x, 0.5 * bend.hi);
-    return root.scale < 1 ? (x > 0 ? 1.5 : 0.5) * x : sum.hi + (sum.lo + 0.5 * bend.lo);
+    const double tie = 0x1.5555555555555p1023, far = x == tie ? 0x1.fffffffffffffp1023 : (x > 0 ? 1.5 : 0.5) * x;
+    return root.scale < 1 ? far : sum.hi + (sum.lo + 0.5 * bend.lo);
 }
 
 /* Error < 0.6 ULP. */

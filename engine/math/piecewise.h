@@ -14,14 +14,18 @@ RL_INLINE double rl_times(double a, double x)
 
 /* start + a (x - origin), near its zero as well: the three steps are exact but for a times the low part of the difference and
  * the sum of the low parts, 2^-105 of the largest term. Where x or the product leaves 2^-900 ... 2^900, in magnitude, the sum
- * is a plain one: within 0.51 ULP of it start and origin would have to be as extreme. */
+ * is a plain one: within 0.51 ULP of it start and origin would have to be as extreme. But where a x lies halfway between the
+ * largest double and the next, which would be infinite, start and origin decide, and the largest is right to 0.51 ULP. */
 RL_INLINE double rl_line(double start, double a, double x, double origin)
 {
     const rl_double_double difference = rl_two_sum(x, -origin), product = rl_two_product(a, difference.hi);
     const rl_double_double sum = rl_two_sum(product.hi, start);
     const double exact = sum.hi + (sum.lo + rl_madd(a, difference.lo, product.lo));
     const double plain = start + rl_times(a, x - origin), size = rl_magnitude(product.hi);
-    return ((size > 0x1p-900) & (size < 0x1p900) & (rl_magnitude(x) < 0x1p900)) ? exact : plain;
+    const rl_double_double far = rl_two_product(a, 0x1p-400 * x);
+    const int is_tie = (rl_magnitude(far.hi) == 0x1p624) & (far.lo == rl_copy_sign(0x1p570, -far.hi));
+    const double last = is_tie ? rl_copy_sign(0x1.fffffffffffffp1023, far.hi) : plain;
+    return ((size > 0x1p-900) & (size < 0x1p900) & (rl_magnitude(x) < 0x1p900)) ? exact : last;
 }
 
 /* a x, a in two parts, |x| < 2^995. Error < 0.51 ULP; where it is subnormal or nearly, so that parts of parts would be, < 1.5
