@@ -115,9 +115,18 @@ void add_random(points *p, size_t count, uint64_t seed)
     }
 }
 
+/* By bits: zeros of both signs stay, and NaN has its place. */
+static uint64_t bits_of(const double *x)
+{
+    uint64_t bits;
+    memcpy(&bits, x, sizeof bits);
+    return bits;
+}
+
 static int by_bits(const void *a, const void *b)
 {
-    return memcmp(a, b, sizeof(double));
+    uint64_t left = bits_of(a), right = bits_of(b);
+    return (left > right) - (left < right);
 }
 
 void sort_points(points *p)
@@ -127,7 +136,7 @@ void sort_points(points *p)
         return;
     qsort(p->x, p->count, sizeof *p->x, by_bits);
     for (size_t i = 0; i < p->count; i++)
-        if (i == 0 || memcmp(&p->x[i], &p->x[kept - 1], sizeof *p->x) != 0)
+        if (i == 0 || bits_of(&p->x[i]) != bits_of(&p->x[kept - 1]))
             p->x[kept++] = p->x[i];
     p->count = kept;
 }

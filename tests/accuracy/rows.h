@@ -9,9 +9,9 @@
 
 /* A row with its parameters: the defaults first, then each parameter moved down and up. */
 typedef struct activation_row {
-    rille_activation act;
     const rille_activation_info *info;
     double params[RILLE_MAX_PARAMETERS];
+    rille_activation act;
     bool defaults;
     char label[64]; /* leaky_relu, leaky_relu(negative_slope=0.27) */
 } activation_row;

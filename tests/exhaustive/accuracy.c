@@ -106,6 +106,7 @@ static void record(run *r, const result *measured)
 static void measure_float32(run *r, const activation_row *row, int order)
 {
     enum { PARTS = 64 };
+    const uint64_t share = ALL_FLOATS / PARTS;
     bool missing[RL_ISA_COUNT];
     sweep_error worst[RL_ISA_COUNT] = {{.ulp = 0.0}};
     char what[96];
@@ -113,8 +114,8 @@ static void measure_float32(run *r, const activation_row *row, int order)
         return;
     snprintf(what, sizeof what, "float32 %s, %s", row->info->name, quantity_name[order]);
     for (uint64_t part = 0; part < PARTS; part++) {
-        sweep_floats(row, order, part * (ALL_FLOATS / PARTS), (part + 1) * (ALL_FLOATS / PARTS), 1, missing, worst);
-        r->done += (double)(ALL_FLOATS / PARTS);
+        sweep_floats(row, order, part * share, (part + 1) * share, 1, missing, worst);
+        r->done += (double)share;
         show_progress(r, what, (double)(part + 1) / PARTS, part + 1 == PARTS);
     }
     for (int isa = 0; isa < RL_ISA_COUNT; isa++)

@@ -15,7 +15,8 @@ static void become(const char *const command[], int input, int output)
     dup2(output, STDOUT_FILENO);
     for (int i = 0; i < 15 && command[i] != NULL; i++)
         arguments[i] = strdup(command[i]);
-    execvp(arguments[0], arguments);
+    if (arguments[0] != NULL)
+        execvp(arguments[0], arguments);
     _exit(127);
 }
 
