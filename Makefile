@@ -213,7 +213,7 @@ $(BUILD)/tests/%: $(OBJ)/tests/%.o $(REFERENCE_OBJS) $(OBJ)/list-REFERENCE $(ARC
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(REFERENCE_OBJS) $(ARCHIVE) -lcriterion $(TEST_LIBS) -o $@
 # A bench runs where it was built: its own loops, copies to compare with, get the best that the machine has. So does the sweep.
-$(OBJ)/tests/bench/%.o $(OBJ)/tests/accuracy/sweep.o: NATIVE := -O3 -march=native
+$(OBJ)/tests/bench/%.o $(OBJ)/tests/accuracy/sweep.o: NATIVE := -O3 $(if $(EMULATOR),,-march=native)
 $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(REFERENCE_OBJS) $(OBJ)/list-REFERENCE $(ARCHIVE)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
