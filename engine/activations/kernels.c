@@ -38,9 +38,11 @@ typedef double float32_wide, float64_wide;
 #else
 #define VALUE_single wide
 #endif
+#define VALUE_pair VALUE_single
 #define DERIVATIVE_narrow narrow
 #define DERIVATIVE_wide wide
 #define DERIVATIVE_single wide
+#define DERIVATIVE_pair wide
 
 #define PARAMETERS(...) __VA_ARGS__
 #define NO_PARAMETERS
@@ -67,21 +69,29 @@ enum {
         parameters expression                                                                                                  \
     }
 
-/* Of f at RL_PRECISION single and 24, one is made. */
+/* Of f at RL_PRECISION single and 24, one is made; relu_float32_pair(x, params) would be f'(x) as a pair. */
 #define SINGLE_narrow(...)
 #define SINGLE_wide(...)
 #define DOUBLE_narrow(...) SCALAR(__VA_ARGS__)
 #define DOUBLE_wide(...) SCALAR(__VA_ARGS__)
 #if defined(RL_HAS_FMA)
-#define SINGLE_single(...) SCALAR(__VA_ARGS__)
+#define SINGLE_single(name, parameters, f, df) SCALAR(name, float32, narrow, 0, parameters, f)
+#define SINGLE_pair(name, parameters, f, df)                                                                                   \
+    SINGLE_single(name, parameters, f, df) RL_INLINE rl_pair_single name##_float32_pair(float x, const double *params)         \
+    {                                                                                                                          \
+        (void)params;                                                                                                          \
+        parameters df                                                                                                          \
+    }
 #define DOUBLE_single(...)
 #else
 #define SINGLE_single(...)
+#define SINGLE_pair(...)
 #define DOUBLE_single(...) SCALAR(__VA_ARGS__)
 #endif
+#define DOUBLE_pair DOUBLE_single
 
 #define RL_PRECISION single
-#define ACTIVATION(name, width, parameters, f, ...) SINGLE_##width(name, float32, VALUE_##width, 0, parameters, f)
+#define ACTIVATION(name, width, parameters, f, df, ...) SINGLE_##width(name, parameters, f, df)
 #include "activations/activations.def"
 #undef ACTIVATION
 #undef RL_PRECISION
@@ -224,6 +234,23 @@ RL_INLINE void product_float32_wide(size_t n, const float *g, const float *x, fl
         z[i] = (float)((double)g[i] * f((double)x[i], p.value));
 }
 
+#if defined(RL_HAS_FMA)
+
+typedef rl_pair_single pair_function(float x, const double *params);
+
+/* An infinite g may not meet a low part that is 0. */
+RL_INLINE void product_float32_pair(size_t n, const float *g, const float *x, float *z, parameters p, pair_function *f)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        const rl_pair_single derivative = f(x[i], p.value);
+        const float low = __builtin_fabsf(g[i]) < __builtin_inff() ? g[i] * derivative.lo : 0;
+        z[i] = rl_madd_single(g[i], derivative.hi, low);
+    }
+}
+
+#endif
+
 RL_INLINE void product_float64_wide(size_t n, const double *g, const double *x, double *z, parameters p, wide_function *f)
 {
 #pragma omp simd
@@ -314,11 +341,20 @@ COLUMN_SWITCH(float64, double)
         map_##dtype##_##width(n, x, y, copy_of(params, name##_parameter_count), name##_##dtype##_##order);                     \
     }
 #define PRODUCT(...) PRODUCT_(__VA_ARGS__)
-#define PRODUCT_(name, dtype, width, order)                                                                                    \
+#define PRODUCT_(name, dtype, width, order) PRODUCT_BY(name, dtype, width, order, name##_##dtype##_##order)
+#define PRODUCT_BY(name, dtype, width, order, function)                                                                        \
     static void product_##name##_##dtype##_##order(size_t n, const void *g, const void *x, void *z, const double *params)      \
     {                                                                                                                          \
-        product_##dtype##_##width(n, g, x, z, copy_of(params, name##_parameter_count), name##_##dtype##_##order);              \
+        product_##dtype##_##width(n, g, x, z, copy_of(params, name##_parameter_count), function);                              \
     }
+#define PRODUCT_narrow(name) PRODUCT(name, float32, narrow, 1)
+#define PRODUCT_wide(name) PRODUCT(name, float32, wide, 1)
+#define PRODUCT_single PRODUCT_wide
+#if defined(RL_HAS_FMA)
+#define PRODUCT_pair(name) PRODUCT_BY(name, float32, pair, 1, name##_float32_pair)
+#else
+#define PRODUCT_pair PRODUCT_wide
+#endif
 #define COLUMN(name, dtype)                                                                                                    \
     static void column_##name##_##dtype(size_t n, rl_term term, int which, const void *g, const void *x, void *z,              \
                                         const double *const *column)                                                           \
@@ -332,10 +368,11 @@ COLUMN_SWITCH(float64, double)
     MAP(name, dtype, derivative_width, 1)                                                                                      \
     MAP(name, dtype, derivative_width, 2)                                                                                      \
     PRODUCT(name, dtype, value_width, 0)                                                                                       \
-    PRODUCT(name, dtype, derivative_width, 1)                                                                                  \
     PRODUCT(name, dtype, derivative_width, 2)                                                                                  \
     COLUMN(name, dtype)
 #define ACTIVATION(name, width, ...)                                                                                           \
+    PRODUCT_##width(name)                                                                                                      \
+    PRODUCT(name, float64, wide, 1)                                                                                            \
     KERNELS(name, float32, VALUE_##width, DERIVATIVE_##width)                                                                  \
     KERNELS(name, float64, wide, wide)
 #include "activations/activations.def"

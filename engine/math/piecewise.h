@@ -64,15 +64,28 @@ RL_INLINE double rl_hard_swish_bend_24(double x)
 
 #if defined(RL_HAS_FMA)
 
-/* |x| <= 3. Error < 0.76 ULP, subnormals included: (x + 3) / 6 in two parts, of which the low one underflows where it no longer
- * counts, and one rounding. */
-RL_INLINE float rl_hard_swish_bend_single(float x)
+/* (a + b) / 6, |a| <= |b| or the sum exact: of relative error < 2^-46. What underflows no longer counts. */
+RL_INLINE rl_pair_single rl_sixth_single(float a, float b)
 {
     const float sixth = 0x1.555556p-3F, sixth_low = -0x1.555556p-28F;
-    const float sum = 3 + x, sum_low = x - (sum - 3), factor = sum * sixth;
-    const float product_low = rl_madd_single(sum, sixth, -factor);
-    const float factor_low = rl_madd_single(sum, sixth_low, rl_madd_single(sum_low, sixth, product_low));
-    return rl_madd_single(x, factor, x * factor_low);
+    const float sum = b + a, sum_low = a - (sum - b), hi = sum * sixth;
+    const float product_low = rl_madd_single(sum, sixth, -hi);
+    return (rl_pair_single){hi, rl_madd_single(sum, sixth_low, rl_madd_single(sum_low, sixth, product_low))};
+}
+
+/* |x| <= 3. Error < 0.51 ULP, subnormals included: one rounding. */
+RL_INLINE float rl_hard_swish_bend_single(float x)
+{
+    const rl_pair_single factor = rl_sixth_single(x, 3);
+    return rl_madd_single(x, factor.hi, x * factor.lo);
+}
+
+/* hard_swish', to a relative error < 2^-46. */
+RL_INLINE rl_pair_single rl_hard_swish_d1_single(float x)
+{
+    const rl_pair_single bend = rl_sixth_single(2 * x, 3);
+    const float hi = x >= 3 ? 1 : bend.hi, lo = x >= 3 ? 0 : bend.lo;
+    return (rl_pair_single){x <= -3 ? 0 : hi, x <= -3 ? 0 : lo};
 }
 
 #endif
@@ -82,6 +95,16 @@ RL_INLINE double rl_hard_swish_bend_53(double x)
 {
     const rl_double_double factor = rl_sixth_in_parts(x, 3);
     return rl_dd_times(factor, x);
+}
+
+RL_INLINE double rl_hard_swish_d1_24(double x)
+{
+    return x <= -3 ? 0 : x >= 3 ? 1 : rl_sixth_24(2 * x, 3);
+}
+
+RL_INLINE double rl_hard_swish_d1_53(double x)
+{
+    return x <= -3 ? 0 : x >= 3 ? 1 : rl_sixth_53(2 * x, 3);
 }
 
 /* ((x + 1) / 2)^2. */
@@ -100,6 +123,7 @@ RL_INLINE double rl_sparse_plus_bend_53(double x)
 #define line(start, a, x, origin) rl_line(start, a, x, origin)
 #define sixth(a, b) RL_AT_PRECISION(rl_sixth)(a, b)
 #define hard_swish_bend(x) RL_AT_PRECISION(rl_hard_swish_bend)(x)
+#define hard_swish_d1(x) RL_AT_PRECISION(rl_hard_swish_d1)(x)
 #define sparse_plus_bend(x) RL_AT_PRECISION(rl_sparse_plus_bend)(x)
 
 #endif

@@ -87,6 +87,11 @@ RL_INLINE float rl_madd_single(float a, float b, float c)
     return __builtin_fmaf(a, b, c);
 }
 
+/* The sum of two floats, |lo| <= ulp(hi). */
+typedef struct rl_pair_single {
+    float hi, lo;
+} rl_pair_single;
+
 #define RL_POWER_OFFSET_SINGLE (0x1.8p23F + 127)
 
 /* 2^n, given n + RL_POWER_OFFSET_SINGLE, for an integer -126 <= n <= 127, or 128 for infinity. */
