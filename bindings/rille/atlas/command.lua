@@ -64,7 +64,8 @@ return function(words)
     if why_no_plots then
         io.stderr:write("rille atlas: no plots: ", why_no_plots, "\n")
     end
-    print(("\nWritten: %s%s"):format(path, why_no_plots and "" or (" and %d plots beside it"):format(#portraits)))
+    local plots = #portraits == 1 and "a plot" or ("%d plots"):format(#portraits)
+    print(("\nWritten: %s%s"):format(path, why_no_plots and "" or " and " .. plots .. " beside it"))
     if options.page then
         local page = atlas.markdown(portraits, "build/bin/rille atlas --page " .. options.page)
         print("Written: " .. files.write(options.page, page))
