@@ -276,19 +276,21 @@ static int gain(lua_State *L)
 {
     rille_activation act = activation_at((int)lua_tointeger(L, lua_upvalueindex(RLUA_EXTRA)));
     const rille_activation_info *info = rille_activation_describe(act);
-    double params[RILLE_MAX_PARAMETERS];
+    rlua_parameter_values values;
     rille_activation_properties p;
     if (lua_type(L, 1) == LUA_TTABLE && luaL_getmetafield(L, 1, "__name") != LUA_TNIL) { /* called with ':' */
         lua_pop(L, 1);
         lua_remove(L, 1);
     }
-    rlua_parameters(L, 1, act, params, NULL);
-    rlua_check(L, rille_activation_evaluate(rlua_context(L), act, params, &p));
+    rlua_parameters(L, 1, act, &values, NULL);
+    if (values.any_tensor)
+        rlua_bad_argument(L, 1, "a gain is that of one function: numbers are expected for its parameters, not tensors");
+    rlua_check(L, rille_activation_evaluate(rlua_context(L), act, values.number, &p));
     push_from_module(L, "rille.gain", "recommended");
     lua_pushstring(L, info->name);
     lua_createtable(L, 0, info->parameter_count);
     for (int i = 0; i < info->parameter_count; i++)
-        set_number(L, info->parameter[i].name, params[i]);
+        set_number(L, info->parameter[i].name, values.number[i]);
     push_kinks(L, &p);
     lua_call(L, 3, 1);
     return 1;
