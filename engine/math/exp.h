@@ -139,7 +139,7 @@ RL_INLINE float rl_exp_tail_single(float r)
     return rl_madd_single(rl_madd_single(0x1.6a604p-10F, r2, P_3), r2, P_1);
 }
 
-/* e^x. Error < 0.87 ULP over all floats: 0.5 of the last rounding, 0.25 of that of 1 + r P, 0.1 of that of r.
+/* e^x. Error < 0.92 ULP, found over all floats: 0.5 of the last rounding, the others of 1 + r P, of r and of P.
  *
  * The result may be subnormal or overflow, where 2^n is no float: 2^(n +- 64) is, and the second factor, 2^-+64, rounds once
  * more only where it makes a subnormal, to which the first roundings then count half at most. */

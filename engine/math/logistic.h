@@ -121,7 +121,7 @@ RL_INLINE double rl_logistic_d2_53(double x)
 
 #if defined(RL_HAS_FMA)
 
-/* s = 1 / (1 + e^-x). Error < 0.91 ULP over all floats: 0.5 of the last rounding; the others are made good.
+/* s = 1 / (1 + e^-x). Error < 0.88 ULP, found over all floats: 0.5 of the last rounding; the others are made good.
  *
  * With x = -n ln 2 + r, e^-x = 2^n (1 - r + t), t = r^2 P(-r). r is hi + lo, hi exact and lo < 2^-11, so that t + lo, of which
  * |t| < 0.08, is all that is rounded before the sum v = 1 + e^-x, whose low part is exact but for its last step. The reciprocal

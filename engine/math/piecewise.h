@@ -73,11 +73,11 @@ RL_INLINE rl_pair_single rl_sixth_single(float a, float b)
     return (rl_pair_single){hi, rl_madd_single(sum, sixth_low, rl_madd_single(sum_low, sixth, product_low))};
 }
 
-/* |x| <= 3. Error < 0.51 ULP, subnormals included: one rounding. */
+/* |x| <= 3. Error < 0.51 ULP, subnormals included: one rounding. The sign is that of x at +-0 too. */
 RL_INLINE float rl_hard_swish_bend_single(float x)
 {
     const rl_pair_single factor = rl_sixth_single(x, 3);
-    return rl_madd_single(x, factor.hi, x * factor.lo);
+    return __builtin_copysignf(rl_madd_single(x, factor.hi, x * factor.lo), x);
 }
 
 /* hard_swish', to a relative error < 2^-46. */

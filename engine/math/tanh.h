@@ -56,7 +56,7 @@ RL_INLINE double rl_tanh_d2_53(double x)
 
 #if defined(RL_HAS_FMA)
 
-/* tanh = h / (1 - h), h = (1 - e^-2|x|) / 2. Error < 0.91 ULP over all floats: 0.5 of the last rounding, 0.3 of t and of the
+/* tanh = h / (1 - h), h = (1 - e^-2|x|) / 2. Error < 0.92 ULP, found over all floats: 0.5 of the last rounding, 0.3 of t and of the
  * polynomial, the other roundings are made good.
  *
  * With |x| = -n ln 2 / 2 + r, h = (1 - 2^n) / 2 + 2^n (r + t), where t = r^2 P(r), P the polynomial of degree 4 of least relative
