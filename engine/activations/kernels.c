@@ -62,7 +62,7 @@ enum {
 #define DF(...) return __VA_ARGS__;
 #define DDF(...) return __VA_ARGS__;
 #define SCALAR(...) SCALAR_(__VA_ARGS__) /* the width may be a macro */
-#define SCALAR_(name, dtype, width, order, parameters, expression)                                                              \
+#define SCALAR_(name, dtype, width, order, parameters, expression)                                                             \
     RL_INLINE dtype##_##width name##_##dtype##_##order(dtype##_##width x, const double *params)                                \
     {                                                                                                                          \
         (void)params;                                                                                                          \
@@ -99,8 +99,8 @@ enum {
 #define RL_PRECISION 24
 #define ACTIVATION(name, width, parameters, f, df, ddf, ...)                                                                   \
     DOUBLE_##width(name, float32, VALUE_##width, 0, parameters, f)                                                             \
-    SCALAR(name, float32, DERIVATIVE_##width, 1, parameters, df)                                                               \
-    SCALAR(name, float32, DERIVATIVE_##width, 2, parameters, ddf)
+        SCALAR(name, float32, DERIVATIVE_##width, 1, parameters, df)                                                           \
+            SCALAR(name, float32, DERIVATIVE_##width, 2, parameters, ddf)
 #include "activations/activations.def"
 #undef ACTIVATION
 #undef RL_PRECISION
@@ -371,10 +371,8 @@ COLUMN_SWITCH(float64, double)
     PRODUCT(name, dtype, derivative_width, 2)                                                                                  \
     COLUMN(name, dtype)
 #define ACTIVATION(name, width, ...)                                                                                           \
-    PRODUCT_##width(name)                                                                                                      \
-    PRODUCT(name, float64, wide, 1)                                                                                            \
-    KERNELS(name, float32, VALUE_##width, DERIVATIVE_##width)                                                                  \
-    KERNELS(name, float64, wide, wide)
+    PRODUCT_##width(name) PRODUCT(name, float64, wide, 1) KERNELS(name, float32, VALUE_##width, DERIVATIVE_##width)            \
+        KERNELS(name, float64, wide, wide)
 #include "activations/activations.def"
 #undef ACTIVATION
 
