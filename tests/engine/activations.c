@@ -152,6 +152,14 @@ static const special specials[] = {
     {"tanh", -TINY, {-TINY, 1.0, 2 * TINY}},
     {"tanh", INFINITY, {1.0, 0.0, -0.0}},
     {"tanh", -INFINITY, {-1.0, 0.0, 0.0}},
+    {"hard_swish", 0.0, {0.0, 0.5, 1.0 / 3}},
+    {"hard_swish", -0.0, {-0.0, 0.5, 1.0 / 3}},
+    {"hard_swish", 4 * TINY, {2 * TINY, 0.5, 1.0 / 3}},
+    {"hard_swish", -4 * TINY, {-2 * TINY, 0.5, 1.0 / 3}},
+    {"hard_swish", -3.0, {0.0, 0.0, 0.0}},
+    {"hard_swish", 3.0, {3.0, 1.0, 0.0}},
+    {"hard_swish", INFINITY, {INFINITY, 1.0, 0.0}},
+    {"hard_swish", -INFINITY, {0.0, 0.0, 0.0}},
     {"exponential", 0.0, {1.0, 1.0, 1.0}},
     {"exponential", -TINY, {1.0, 1.0, 1.0}},
     {"exponential", INFINITY, {INFINITY, INFINITY, INFINITY}},
@@ -336,6 +344,25 @@ static void check_nan(const activation_row *row, rille_dtype dtype, int isa)
     }
 }
 
+/* An infinite dy times f' is infinite, and NaN where f' is 0. */
+static void check_infinite(const activation_row *row, rille_dtype dtype, int isa)
+{
+    static const double at[] = {-4.0, -2.5, -1.0, -0.25, 0.25, 1.0, 2.5, 4.0};
+    enum { COUNT = sizeof at / sizeof *at };
+    double x[COUNT], g[COUNT], y[COUNT], product[COUNT]; /* of either dtype */
+    for (size_t i = 0; i < COUNT; i++) {
+        set_element(dtype, x, i, at[i]);
+        set_element(dtype, g, i, copysign(INFINITY, (double)(i % 2) - 0.5));
+    }
+    compute_with(isa, row, 1, dtype, COUNT, g, x, y);
+    compute_with(isa, row, PRODUCTS, dtype, COUNT, g, x, product);
+    for (size_t i = 0; i < COUNT; i++) {
+        double expected = element(dtype, g, i) * element(dtype, y, i), got = element(dtype, product, i);
+        cr_expect(got == expected || (isnan(got) && isnan(expected)), "%s: dy f' of %s in %s at %g: %g, expected %g",
+                  rl_isa_name(isa), row->label, rille_dtype_name(dtype), at[i], got, expected);
+    }
+}
+
 static void check_nans(rille_context *cx, const activation_row *row, rille_dtype dtype)
 {
     (void)cx;
@@ -347,4 +374,17 @@ static void check_nans(rille_context *cx, const activation_row *row, rille_dtype
 Test(special_values, nan_in_nan_out)
 {
     for_each_row(check_nans);
+}
+
+static void check_infinite_gradients(rille_context *cx, const activation_row *row, rille_dtype dtype)
+{
+    (void)cx;
+    for (int isa = 0; isa < RL_ISA_COUNT; isa++)
+        if (rl_isa_name(isa) != NULL)
+            check_infinite(row, dtype, isa);
+}
+
+Test(special_values, infinite_gradients)
+{
+    for_each_row(check_infinite_gradients);
 }
