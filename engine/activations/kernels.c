@@ -238,14 +238,16 @@ RL_INLINE void product_float32_wide(size_t n, const float *g, const float *x, fl
 
 typedef rl_pair_single pair_function(float x, const double *params);
 
-/* An infinite g may not meet a low part that is 0. */
+/* f' is 0 or at least 2^-40 in magnitude. An infinite g may not meet a low part that is 0, nor a small one lose it below 2^-149. */
 RL_INLINE void product_float32_pair(size_t n, const float *g, const float *x, float *z, parameters p, pair_function *f)
 {
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
         const rl_pair_single derivative = f(x[i], p.value);
-        const float low = __builtin_fabsf(g[i]) < __builtin_inff() ? g[i] * derivative.lo : 0;
-        z[i] = rl_madd_single(g[i], derivative.hi, low);
+        const float magnitude = __builtin_fabsf(g[i]), scale = magnitude < 0x1p-60F ? 0x1p-60F : 1;
+        const float scaled = magnitude < 0x1p-60F ? g[i] * 0x1p60F : g[i];
+        const float low = magnitude < __builtin_inff() ? scaled * derivative.lo : 0;
+        z[i] = rl_madd_single(scaled, derivative.hi, low) * scale;
     }
 }
 
