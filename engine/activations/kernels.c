@@ -88,7 +88,7 @@ enum {
 #define SINGLE_pair(...)
 #define DOUBLE_single(...) SCALAR(__VA_ARGS__)
 #endif
-#define DOUBLE_pair DOUBLE_single
+#define DOUBLE_pair(...) DOUBLE_single(__VA_ARGS__)
 
 #define RL_PRECISION single
 #define ACTIVATION(name, width, parameters, f, df, ...) SINGLE_##width(name, parameters, f, df)
@@ -238,7 +238,8 @@ RL_INLINE void product_float32_wide(size_t n, const float *g, const float *x, fl
 
 typedef rl_pair_single pair_function(float x, const double *params);
 
-/* f' is 0 or at least 2^-40 in magnitude. An infinite g may not meet a low part that is 0, nor a small one lose it below 2^-149. */
+/* f' is 0 or at least 2^-40 in magnitude. An infinite g may not meet a low part that is 0, nor a small one lose it below 2^-149,
+ * nor a 0 its sign to it: adding -0 changes nothing. */
 RL_INLINE void product_float32_pair(size_t n, const float *g, const float *x, float *z, parameters p, pair_function *f)
 {
 #pragma omp simd
@@ -246,7 +247,7 @@ RL_INLINE void product_float32_pair(size_t n, const float *g, const float *x, fl
         const rl_pair_single derivative = f(x[i], p.value);
         const float magnitude = __builtin_fabsf(g[i]), scale = magnitude < 0x1p-60F ? 0x1p-60F : 1;
         const float scaled = magnitude < 0x1p-60F ? g[i] * 0x1p60F : g[i];
-        const float low = magnitude < __builtin_inff() ? scaled * derivative.lo : 0;
+        const float low = ((magnitude > 0) & (magnitude < __builtin_inff())) ? scaled * derivative.lo : -0.0F;
         z[i] = rl_madd_single(scaled, derivative.hi, low) * scale;
     }
 }

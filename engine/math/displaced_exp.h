@@ -36,7 +36,7 @@ RL_INLINE double rl_displacement_24(rl_double_double m, rl_double_double z)
 }
 
 typedef struct rl_displaced_24 {
-    double u, E; /* relative errors < 2^-41, E's near 0 too; t > 700 counts as 700 */
+    double u, E; /* relative errors < 2^-41, E's near 0 too; u is 0 where t > 700 */
 } rl_displaced_24;
 
 RL_INLINE rl_displaced_24 rl_displaced_exp_24(double t, double u0)

@@ -33,11 +33,12 @@ RL_INLINE rl_exp_parts_24 rl_exp_apart_bounded_24(double x)
     return (rl_exp_parts_24){rl_power_in_sum(sum), rl_madd(r2, P, r)};
 }
 
-/* Any x. Beyond -700 and 700, where every float32 result is 0 or infinite, x counts as these. */
+/* Any x. Below -700, which is 0 in any float32 result, power is 0; above 700, which is infinite in any, x counts as 700. */
 RL_INLINE rl_exp_parts_24 rl_exp_apart_24(double x)
 {
     const double above = x < -700 ? -700 : x;
-    return rl_exp_apart_bounded_24(above > 700 ? 700 : above);
+    const rl_exp_parts_24 e = rl_exp_apart_bounded_24(above > 700 ? 700 : above);
+    return (rl_exp_parts_24){x < -700 ? 0 : e.power, e.p};
 }
 
 typedef struct rl_exp_parts_53 {

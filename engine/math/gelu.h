@@ -23,7 +23,7 @@
 RL_INLINE double rl_gelu_24(double x)
 {
     const double t = rl_bounded_magnitude(x, 37), tail = rl_erf_decay_24(0.5 * (t * t)) * rl_normal_tail_24(t);
-    return rl_madd(-t, tail, x < 0 ? 0 : x);
+    return rl_madd(-t, tail, x < 0 ? -0.0 : x);
 }
 
 /* Relative error < 2^-36. P is of degree 7, 2^-39.9 for |d| < 1/8; beyond, G's error counts up to 4 times. */

@@ -20,8 +20,8 @@ typedef struct rl_decay_24 {
 RL_INLINE rl_decay_24 rl_decay_of_24(double magnitude)
 {
     const rl_exp_parts_24 e = rl_exp_apart_bounded_24(magnitude > 700 ? -700 : -magnitude);
-    const double u = rl_madd(e.power, e.p, e.power);
-    return (rl_decay_24){u, 1 + u, (1 - e.power) - e.power * e.p};
+    const double power = magnitude > 700 ? 0 : e.power, u = rl_madd(power, e.p, power);
+    return (rl_decay_24){u, 1 + u, (1 - power) - power * e.p};
 }
 
 /* s. Relative error < 2^-40: that of u less u / (1 + u) of it, and the division's. */

@@ -23,8 +23,8 @@ RL_INLINE double rl_line(double start, double a, double x, double origin)
     const double exact = sum.hi + (sum.lo + rl_madd(a, difference.lo, product.lo));
     const double plain = start + rl_times(a, x - origin), size = rl_magnitude(product.hi);
     const rl_double_double far = rl_two_product(a, 0x1p-400 * x);
-    const int is_tie = (rl_magnitude(far.hi) == 0x1p624) & (far.lo == rl_copy_sign(0x1p570, -far.hi));
-    const double last = is_tie ? rl_copy_sign(0x1.fffffffffffffp1023, far.hi) : plain;
+    const double tie = rl_copy_sign(0x1p624, far.hi), rest = rl_copy_sign(0x1p570, -far.hi);
+    const double last = ((far.hi == tie) & (far.lo == rest)) ? rl_copy_sign(0x1.fffffffffffffp1023, far.hi) : plain;
     return ((size > 0x1p-900) & (size < 0x1p900) & (rl_magnitude(x) < 0x1p900)) ? exact : last;
 }
 

@@ -67,7 +67,7 @@ static void scan(rille_context *cx, const activation_row *row, const rille_activ
             x[n++] = number_at(RILLE_FLOAT64, side * i * (last_rank(RILLE_FLOAT64) / WIDE));
     for (int i = 0; i < RILLE_MAX_KINKS; i++)
         for (int side = -1; side <= 1; side += 2)
-            x[n++] = i < is->kink_count ? nextafter(is->kink[i], side * INFINITY) : 0.0;
+            x[n++] = i < is->kink_count ? nextafter(is->kink[i], copysign(INFINITY, side)) : 0.0;
     cr_assert_eq(n, SCAN);
     qsort(x, n, sizeof *x, ascending);
     for (int order = 0; order < 3; order++)
