@@ -69,10 +69,7 @@ function init.calculate_gain(name, param)
     for _, entry in ipairs(rille.activations) do
         known[entry.name] = entry
     end
-    local documented = not known[name] and gain.documented(name)
-    if documented then
-        return documented
-    elseif not known[name] then
+    if not known[name] then
         check.argument(1, "calculate_gain", "no gain is known for '%s'%s", tostring(name),
             check.did_you_mean(name, check.keys(known)))
     end
