@@ -234,10 +234,32 @@ RILLE_API rille_tensor *rille_mul(rille_tensor *a, rille_tensor *b); /* a b */
 RILLE_API rille_tensor *rille_div(rille_tensor *a, rille_tensor *b); /* a / b; integers give float32 */
 RILLE_API rille_tensor *rille_pow(rille_tensor *a, rille_tensor *b); /* a^b; integers give float32 */
 RILLE_API rille_tensor *rille_neg(rille_tensor *a);                  /* -a */
-RILLE_API rille_tensor *rille_exp(rille_tensor *a);                  /* e^a; integers give float32 */
-RILLE_API rille_tensor *rille_log(rille_tensor *a);                  /* natural; log 0 = -Inf, log of negatives NaN */
-RILLE_API rille_tensor *rille_sqrt(rille_tensor *a);
 RILLE_API rille_tensor *rille_abs(rille_tensor *a);                  /* |a|; its derivative at 0 is 0 */
+RILLE_API rille_tensor *rille_sign(rille_tensor *a);                 /* -1, 0 or 1; NaN where a is */
+RILLE_API rille_tensor *rille_floor(rille_tensor *a);                /* the integer below; derivative 0, as that of the next three */
+RILLE_API rille_tensor *rille_ceil(rille_tensor *a);                 /* above */
+RILLE_API rille_tensor *rille_round(rille_tensor *a);                /* nearest, the even one of two */
+RILLE_API rille_tensor *rille_trunc(rille_tensor *a);                /* towards 0 */
+RILLE_API rille_tensor *rille_remainder(rille_tensor *a, rille_tensor *b); /* a - floor(a / b) b, of b's sign; b = 0 gives NaN, for integers 0 */
+RILLE_API rille_tensor *rille_minimum(rille_tensor *a, rille_tensor *b);   /* NaN where either is; the gradient is shared by equals */
+RILLE_API rille_tensor *rille_maximum(rille_tensor *a, rille_tensor *b);
+RILLE_API rille_tensor *rille_clamp(rille_tensor *a, double low, double high); /* min(max(a, low), high); low <= high, infinite where there is none */
+RILLE_API rille_tensor *rille_where(rille_tensor *condition, rille_tensor *a, rille_tensor *b); /* a where condition is not 0, else b; all three broadcast */
+
+/* Of integers these give float32. The sine, the arc tangent and others are activations. */
+RILLE_API rille_tensor *rille_exp(rille_tensor *a);   /* e^a */
+RILLE_API rille_tensor *rille_expm1(rille_tensor *a); /* e^a - 1 */
+RILLE_API rille_tensor *rille_log(rille_tensor *a);   /* natural; log 0 = -Inf, log of negatives NaN */
+RILLE_API rille_tensor *rille_log1p(rille_tensor *a); /* log(1 + a) */
+RILLE_API rille_tensor *rille_log2(rille_tensor *a);
+RILLE_API rille_tensor *rille_log10(rille_tensor *a);
+RILLE_API rille_tensor *rille_sqrt(rille_tensor *a);
+RILLE_API rille_tensor *rille_cos(rille_tensor *a);
+RILLE_API rille_tensor *rille_tan(rille_tensor *a);
+RILLE_API rille_tensor *rille_asin(rille_tensor *a);  /* NaN where |a| > 1 */
+RILLE_API rille_tensor *rille_acos(rille_tensor *a);
+RILLE_API rille_tensor *rille_sinh(rille_tensor *a);
+RILLE_API rille_tensor *rille_cosh(rille_tensor *a);
 
 RILLE_API rille_tensor *rille_equal(rille_tensor *a, rille_tensor *b);         /* a == b, bool; no gradient, like all comparisons */
 RILLE_API rille_tensor *rille_not_equal(rille_tensor *a, rille_tensor *b);     /* a != b */

@@ -1,14 +1,7 @@
-/* Arithmetic, comparison and elementary functions, element by element, with broadcasting. */
-#include "ops/kernels.h"
-#include "ops/ops.h"
+/* Arithmetic and comparison, element by element, with broadcasting. */
+#include "ops/elementwise.h"
 
 #include "base/parallel.h"
-
-/* The dtype that operands compute in: int64 at least, since bool and uint8 have no arithmetic of their own. */
-static rille_dtype arithmetic_dtype(rille_dtype dtype)
-{
-    return rl_promote(dtype, RILLE_INT64);
-}
 
 static int kernel_of(rille_dtype dtype)
 {
@@ -17,8 +10,8 @@ static int kernel_of(rille_dtype dtype)
 
 /* ---- Forward: one way through for two operands, one for one ---- */
 
-static rille_tensor *apply_binary(const char *name, rl_inner *const *kernel, rille_tensor *a, rille_tensor *b,
-                                  rille_dtype computed, rille_dtype result)
+rille_tensor *rl_apply_binary(const char *name, rl_inner *const *kernel, rille_tensor *a, rille_tensor *b, rille_dtype computed,
+                              rille_dtype result)
 {
     rille_context *cx = a->context;
     int rank;
@@ -39,7 +32,7 @@ static rille_tensor *apply_binary(const char *name, rl_inner *const *kernel, ril
     return out;
 }
 
-static rille_tensor *apply_unary(const char *name, rl_inner *const *kernel, rille_tensor *a, rille_dtype computed)
+rille_tensor *rl_apply_unary(const char *name, rl_inner *const *kernel, rille_tensor *a, rille_dtype computed)
 {
     rille_context *cx = a->context;
     rille_tensor *in = rl_as(a, computed);
@@ -54,38 +47,20 @@ static rille_tensor *apply_unary(const char *name, rl_inner *const *kernel, rill
     return out;
 }
 
-#define DEFINE_BINARY_OP(name, computed_in, saved)                                                                             \
-    rille_tensor *rille_##name(rille_tensor *a, rille_tensor *b)                                                               \
-    {                                                                                                                          \
-        if (rl_enter(#name, RL_LIST(a, b)) == NULL)                                                                            \
-            return NULL;                                                                                                       \
-        rille_dtype dtype = computed_in(rl_promote(a->dtype, b->dtype));                                                       \
-        rille_tensor *out = apply_binary(#name, rl_op_kernels_pick()->name, a, b, dtype, dtype);                               \
-        return rl_record(out, &rl_ops[RL_OP_##name], RL_LIST(a, b), saved, NULL);                                              \
-    }
-#define DEFINE_UNARY_OP(name, computed_in, saved)                                                                              \
-    rille_tensor *rille_##name(rille_tensor *a)                                                                                \
-    {                                                                                                                          \
-        if (rl_enter(#name, RL_LIST(a)) == NULL)                                                                               \
-            return NULL;                                                                                                       \
-        rille_dtype dtype = computed_in(a->dtype);                                                                             \
-        rille_tensor *out = apply_unary(#name, rl_op_kernels_pick()->name, a, dtype);                                          \
-        return rl_record(out, &rl_ops[RL_OP_##name], RL_LIST(a), saved, NULL);                                                 \
-    }
 #define DEFINE_COMPARISON_OP(name, operator)                                                                                   \
     rille_tensor *rille_##name(rille_tensor *a, rille_tensor *b)                                                               \
     {                                                                                                                          \
         if (rl_enter(#name, RL_LIST(a, b)) == NULL)                                                                            \
             return NULL;                                                                                                       \
-        rille_dtype dtype = arithmetic_dtype(rl_promote(a->dtype, b->dtype));                                                  \
-        return apply_binary(#name, rl_op_kernels_pick()->name, a, b, dtype, RILLE_BOOL);                                       \
+        rille_dtype dtype = rl_arithmetic(rl_promote(a->dtype, b->dtype));                                                     \
+        return rl_apply_binary(#name, rl_op_kernels_pick()->name, a, b, dtype, RILLE_BOOL);                                    \
     }
 
 RL_COMPARISON_LIST(DEFINE_COMPARISON_OP)
 
 /* ---- Each operation and, below it, its vector-Jacobian product ---- */
 
-DEFINE_BINARY_OP(add, arithmetic_dtype, RL_NONE)
+DEFINE_BINARY_OP(add, rl_arithmetic, RL_NONE)
 
 void rl_vjp_add(rl_node *node, rille_tensor *g, rille_tensor **gradient)
 {
@@ -94,7 +69,7 @@ void rl_vjp_add(rl_node *node, rille_tensor *g, rille_tensor **gradient)
     gradient[1] = g;
 }
 
-DEFINE_BINARY_OP(sub, arithmetic_dtype, RL_NONE)
+DEFINE_BINARY_OP(sub, rl_arithmetic, RL_NONE)
 
 void rl_vjp_sub(rl_node *node, rille_tensor *g, rille_tensor **gradient)
 {
@@ -103,7 +78,7 @@ void rl_vjp_sub(rl_node *node, rille_tensor *g, rille_tensor **gradient)
         gradient[1] = rille_neg(g);
 }
 
-DEFINE_BINARY_OP(mul, arithmetic_dtype, RL_LIST(a, b))
+DEFINE_BINARY_OP(mul, rl_arithmetic, RL_LIST(a, b))
 
 void rl_vjp_mul(rl_node *node, rille_tensor *g, rille_tensor **gradient)
 {
@@ -144,7 +119,7 @@ void rl_vjp_pow(rl_node *node, rille_tensor *g, rille_tensor **gradient)
     }
 }
 
-DEFINE_UNARY_OP(neg, arithmetic_dtype, RL_NONE)
+DEFINE_UNARY_OP(neg, rl_arithmetic, RL_NONE)
 
 void rl_vjp_neg(rl_node *node, rille_tensor *g, rille_tensor **gradient)
 {
@@ -152,29 +127,7 @@ void rl_vjp_neg(rl_node *node, rille_tensor *g, rille_tensor **gradient)
     gradient[0] = rille_neg(g);
 }
 
-DEFINE_UNARY_OP(exp, rl_floating, RL_LIST(out))
-
-void rl_vjp_exp(rl_node *node, rille_tensor *g, rille_tensor **gradient)
-{
-    gradient[0] = rille_mul(g, rl_saved(node, 0));
-}
-
-DEFINE_UNARY_OP(log, rl_floating, RL_LIST(a))
-
-void rl_vjp_log(rl_node *node, rille_tensor *g, rille_tensor **gradient)
-{
-    gradient[0] = rille_div(g, rl_saved(node, 0));
-}
-
-DEFINE_UNARY_OP(sqrt, rl_floating, RL_LIST(out))
-
-void rl_vjp_sqrt(rl_node *node, rille_tensor *g, rille_tensor **gradient) /* 1 / (2 sqrt a) */
-{
-    rille_tensor *half = rille_scalar(node->context, g->dtype, 0.5);
-    gradient[0] = rille_mul(half, rille_div(g, rl_saved(node, 0)));
-}
-
-DEFINE_UNARY_OP(abs, arithmetic_dtype, RL_LIST(a))
+DEFINE_UNARY_OP(abs, rl_arithmetic, RL_LIST(a))
 
 void rl_vjp_abs(rl_node *node, rille_tensor *g, rille_tensor **gradient) /* sign a, 0 at 0, NaN at NaN */
 {

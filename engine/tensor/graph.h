@@ -32,6 +32,9 @@ typedef union rl_attributes { /* what an operation must remember beside tensors 
         double divisor;
     } reduction;
     struct {
+        double low, high;
+    } bounds;
+    struct {
         rille_activation act;
         int order;
         double parameter[RILLE_MAX_PARAMETERS];

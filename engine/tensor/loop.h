@@ -1,11 +1,11 @@
-/* Loops over the elements of one to three tensors of any strides, in row-major order of a common shape: dimensions that run
+/* Loops over the elements of one to four tensors of any strides, in row-major order of a common shape: dimensions that run
  * on without a gap are merged, and an inner function gets stretches as long as can be. */
 #ifndef RL_TENSOR_LOOP_H
 #define RL_TENSOR_LOOP_H
 
 #include "tensor/tensor.h"
 
-enum { RL_LOOP_OPERANDS = 3 };
+enum { RL_LOOP_OPERANDS = 4 };
 
 /* n elements: operand i's k-th is at p[i] + k stride[i], strides in bytes, 0 where it is broadcast. Must not fail. */
 typedef void rl_inner(size_t n, char *const *p, const ptrdiff_t *stride);

@@ -67,6 +67,26 @@ FUNCTION(f_exp, rille_exp(x[0]))
 FUNCTION(f_log, rille_log(x[0]))
 FUNCTION(f_sqrt, rille_sqrt(x[0]))
 FUNCTION(f_abs, rille_abs(x[0]))
+FUNCTION(f_sign, rille_sign(x[0]))
+FUNCTION(f_floor, rille_floor(x[0]))
+FUNCTION(f_ceil, rille_ceil(x[0]))
+FUNCTION(f_round, rille_round(x[0]))
+FUNCTION(f_trunc, rille_trunc(x[0]))
+FUNCTION(f_expm1, rille_expm1(x[0]))
+FUNCTION(f_log1p, rille_log1p(x[0]))
+FUNCTION(f_log2, rille_log2(x[0]))
+FUNCTION(f_log10, rille_log10(x[0]))
+FUNCTION(f_cos, rille_cos(x[0]))
+FUNCTION(f_tan, rille_tan(x[0]))
+FUNCTION(f_asin, rille_asin(x[0]))
+FUNCTION(f_acos, rille_acos(x[0]))
+FUNCTION(f_sinh, rille_sinh(x[0]))
+FUNCTION(f_cosh, rille_cosh(x[0]))
+FUNCTION(f_minimum, rille_minimum(x[0], x[1]))
+FUNCTION(f_maximum, rille_maximum(x[0], x[1]))
+FUNCTION(f_remainder, rille_remainder(x[0], x[1]))
+FUNCTION(f_clamp, rille_clamp(x[0], -0.5, 1.1))
+FUNCTION(f_where, rille_where(rille_greater(x[0], x[1]), x[0], x[1]))
 FUNCTION(f_sum_all, rille_sum(x[0], NULL, 0, false))
 FUNCTION(f_sum_rows, rille_sum(x[0], (int[]){-1}, 1, false))
 FUNCTION(f_sum_columns, rille_sum(x[0], (int[]){0}, 1, true))
@@ -163,6 +183,26 @@ static const sample samples[] = {
     {"log", RL_OP_log, f_log, ONE(R1(4), 0.3, 3), false},
     {"sqrt", RL_OP_sqrt, f_sqrt, ONE(R1(4), 0.3, 3), false},
     {"abs", RL_OP_abs, f_abs, ONE(R1(4), -2, 2.5), false},
+    {"sign", RL_OP_sign, f_sign, ONE(R1(5), -2, 2.3), false},
+    {"floor", RL_OP_floor, f_floor, ONE(R1(5), -2, 2.3), false},
+    {"ceil", RL_OP_ceil, f_ceil, ONE(R1(5), -2, 2.3), false},
+    {"round", RL_OP_round, f_round, ONE(R1(5), -2, 2.3), false},
+    {"trunc", RL_OP_trunc, f_trunc, ONE(R1(5), -2, 2.3), false},
+    {"expm1", RL_OP_expm1, f_expm1, ONE(R1(5), -2, 2.3), false},
+    {"log1p", RL_OP_log1p, f_log1p, ONE(R1(5), -0.5, 3), false},
+    {"log2", RL_OP_log2, f_log2, ONE(R1(5), 0.3, 3), false},
+    {"log10", RL_OP_log10, f_log10, ONE(R1(5), 0.3, 3), false},
+    {"cos", RL_OP_cos, f_cos, ONE(R1(5), -2, 2.3), false},
+    {"tan", RL_OP_tan, f_tan, ONE(R1(5), -1.2, 1.3), false},
+    {"asin", RL_OP_asin, f_asin, ONE(R1(5), -0.9, 0.8), false},
+    {"acos", RL_OP_acos, f_acos, ONE(R1(5), -0.9, 0.8), false},
+    {"sinh", RL_OP_sinh, f_sinh, ONE(R1(5), -2, 2.3), false},
+    {"cosh", RL_OP_cosh, f_cosh, ONE(R1(5), -2, 2.3), false},
+    {"minimum", RL_OP_minimum, f_minimum, 2, {{R2(3, 4), -2, 2}, {R1(4), -2, 2}}, false},
+    {"maximum", RL_OP_maximum, f_maximum, 2, {{R2(3, 4), -2, 2}, {R1(4), -2, 2}}, false},
+    {"remainder", RL_OP_remainder, f_remainder, 2, {{R2(3, 4), -2, 2}, {R1(4), 0.6, 1.4}}, false},
+    {"clamp", RL_OP_clamp, f_clamp, ONE(R1(7), -2, 2), false},
+    {"where", RL_OP_where, f_where, 2, {{R2(3, 4), -2, 2}, {R1(4), -2, 2}}, false},
     {"sum", RL_OP_sum, f_sum_all, ONE(R2(2, 3), -2, 2), false},
     {"sum of rows", RL_OP_sum, f_sum_rows, ONE(R2(2, 3), -2, 2), false},
     {"sum of columns", RL_OP_sum, f_sum_columns, ONE(R2(2, 3), -2, 2), false},

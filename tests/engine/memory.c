@@ -268,6 +268,8 @@ static rille_tensor *copied(rille_context *cx, const bench *b) /* overlapping, s
     X(pow, rille_pow(b->x, b->whole))                                                                                          \
     X(exp, rille_exp(b->turned))                                                                                               \
     X(sqrt, rille_sqrt(b->whole))                                                                                              \
+    X(clamp, rille_clamp(b->whole, 0.5, 2.5))                                                                                  \
+    X(where, rille_where(b->whole, b->turned, b->bias))                                                                        \
     X(less, rille_less(b->whole, b->x))                                                                                        \
     X(sum, rille_sum(b->turned, (int[]){0}, 1, false))                                                                         \
     X(sum_of_integers, rille_sum(b->whole, (int[]){1}, 1, true))                                                               \

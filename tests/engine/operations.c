@@ -69,6 +69,37 @@ static long double scalar_pow(rille_dtype computed, long double a, long double b
     return computed == RILLE_FLOAT32 ? (long double)(float)pow((double)f(a), (double)f(b)) : (long double)pow(d(a), d(b));
 }
 
+static long double converted(rille_dtype computed, long double x)
+{
+    return computed == RILLE_FLOAT32 ? (long double)f(x) : computed == RILLE_FLOAT64 ? (long double)d(x) : x;
+}
+
+static long double scalar_minimum(rille_dtype computed, long double a, long double b)
+{
+    a = converted(computed, a);
+    b = converted(computed, b);
+    return a != a || a < b ? a : b;
+}
+
+static long double scalar_maximum(rille_dtype computed, long double a, long double b)
+{
+    a = converted(computed, a);
+    b = converted(computed, b);
+    return a != a || a > b ? a : b;
+}
+
+static long double scalar_remainder(rille_dtype computed, long double a, long double b)
+{
+    if (!is_floating(computed) && b == 0)
+        return 0;
+    a = converted(computed, a);
+    b = converted(computed, b);
+    long double r = fmodl(a, b);
+    long double signed_zero = is_floating(computed) ? copysignl(0, b) : 0;
+    r = r == 0 ? signed_zero : (r < 0) != (b < 0) ? r + b : r;
+    return converted(computed, r);
+}
+
 #define COMPARISON(name, op)                                                                                                   \
     static long double scalar_##name(rille_dtype computed, long double a, long double b)                                       \
     {                                                                                                                          \
@@ -94,9 +125,10 @@ typedef struct binary {
 #name, rille_##name, scalar_##name, kind                                                                               \
     }
 static const binary binaries[] = {
-    BINARY(add, NUMBERS),       BINARY(sub, NUMBERS),    BINARY(mul, NUMBERS),          BINARY(div, FRACTIONS),
-    BINARY(pow, FRACTIONS),     BINARY(equal, TRUTHS),   BINARY(not_equal, TRUTHS),     BINARY(less, TRUTHS),
-    BINARY(less_equal, TRUTHS), BINARY(greater, TRUTHS), BINARY(greater_equal, TRUTHS),
+    BINARY(add, NUMBERS),     BINARY(sub, NUMBERS),          BINARY(mul, NUMBERS),       BINARY(div, FRACTIONS),
+    BINARY(minimum, NUMBERS), BINARY(maximum, NUMBERS),      BINARY(remainder, NUMBERS), BINARY(pow, FRACTIONS),
+    BINARY(equal, TRUTHS),    BINARY(not_equal, TRUTHS),     BINARY(less, TRUTHS),       BINARY(less_equal, TRUTHS),
+    BINARY(greater, TRUTHS),  BINARY(greater_equal, TRUTHS),
 };
 enum { BINARIES = sizeof binaries / sizeof binaries[0] };
 
@@ -166,6 +198,25 @@ static long double scalar_abs(rille_dtype computed, long double a, long double u
     return is_floating(computed) ? fabsl(a) : a < 0 ? (long double)(int64_t)(0 - u(a)) : a;
 }
 
+#define STEP(name, function)                                                                                                   \
+    static long double scalar_##name(rille_dtype computed, long double a, long double unused)                                  \
+    {                                                                                                                          \
+        (void)computed;                                                                                                        \
+        (void)unused;                                                                                                          \
+        return function(a);                                                                                                    \
+    }
+STEP(floor, floorl)
+STEP(ceil, ceill)
+STEP(round, rintl)
+STEP(trunc, truncl)
+
+static long double scalar_sign(rille_dtype computed, long double a, long double unused)
+{
+    (void)computed;
+    (void)unused;
+    return a > 0 ? 1 : a < 0 ? -1 : a;
+}
+
 #define FUNCTION(name)                                                                                                         \
     static long double scalar_##name(rille_dtype computed, long double a, long double unused)                                  \
     {                                                                                                                          \
@@ -175,6 +226,16 @@ static long double scalar_abs(rille_dtype computed, long double a, long double u
 FUNCTION(exp)
 FUNCTION(log)
 FUNCTION(sqrt)
+FUNCTION(expm1)
+FUNCTION(log1p)
+FUNCTION(log2)
+FUNCTION(log10)
+FUNCTION(cos)
+FUNCTION(tan)
+FUNCTION(asin)
+FUNCTION(acos)
+FUNCTION(sinh)
+FUNCTION(cosh)
 
 typedef struct unary {
     const char *name;
@@ -182,13 +243,18 @@ typedef struct unary {
     scalar2 *scalar;
     result kind;
 } unary;
-static const unary unaries[] = {BINARY(neg, NUMBERS), BINARY(abs, NUMBERS), BINARY(exp, FRACTIONS), BINARY(log, FRACTIONS),
-                                BINARY(sqrt, FRACTIONS)};
+static const unary unaries[] = {
+    BINARY(neg, NUMBERS),    BINARY(abs, NUMBERS),     BINARY(exp, FRACTIONS),   BINARY(log, FRACTIONS),
+    BINARY(sqrt, FRACTIONS), BINARY(sign, NUMBERS),    BINARY(floor, NUMBERS),   BINARY(ceil, NUMBERS),
+    BINARY(round, NUMBERS),  BINARY(trunc, NUMBERS),   BINARY(expm1, FRACTIONS), BINARY(log1p, FRACTIONS),
+    BINARY(log2, FRACTIONS), BINARY(log10, FRACTIONS), BINARY(cos, FRACTIONS),   BINARY(tan, FRACTIONS),
+    BINARY(asin, FRACTIONS), BINARY(acos, FRACTIONS),  BINARY(sinh, FRACTIONS),  BINARY(cosh, FRACTIONS)};
+enum { UNARIES = sizeof unaries / sizeof unaries[0] };
 
 Test(elementwise, functions_of_every_dtype)
 {
     rille_context *cx = open_with(2, 0);
-    for (int k = 0; k < 5; k++)
+    for (int k = 0; k < UNARIES; k++)
         for (int a = 0; a < DTYPES; a++)
             for (uint64_t seed = 0; seed < 40; seed++) {
                 uint64_t rng = seed;
@@ -218,6 +284,54 @@ Test(elementwise, functions_of_every_dtype)
     rille_from(cx, RILLE_FLOAT64, 1, (int64_t[]){sizeof((double[]){__VA_ARGS__}) / sizeof(double)}, (double[]){__VA_ARGS__})
 #define I64(cx, ...)                                                                                                           \
     rille_from(cx, RILLE_INT64, 1, (int64_t[]){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)}, (int64_t[]){__VA_ARGS__})
+
+static long double chosen_value(rille_dtype dtype, long double condition, long double a, long double b)
+{
+    return converted(dtype, condition != 0 ? a : b);
+}
+
+Test(elementwise, where_of_every_dtype)
+{
+    rille_context *cx = open_with(2, 0);
+    for (int a = 0; a < DTYPES; a++)
+        for (int b = 0; b < DTYPES; b++)
+            for (uint64_t seed = 0; seed < 12; seed++) {
+                uint64_t rng = seed;
+                int64_t shape[8], of_a[8], of_b[8], of_c[8];
+                int rank = random_shape(&rng, 4, shape);
+                int rank_a = shape_below(&rng, rank, shape, of_a), rank_b = shape_below(&rng, rank, shape, of_b);
+                int rank_c = shape_below(&rng, rank, shape, of_c);
+                rille_scope_push(cx);
+                rille_tensor *x = random_layout(cx, &rng, every_dtype[a], SPECIAL, rank_a, of_a);
+                rille_tensor *y = random_layout(cx, &rng, every_dtype[b], SPECIAL, rank_b, of_b);
+                rille_tensor *c = random_layout(cx, &rng, RILLE_BOOL, SPECIAL, rank_c, of_c), *out = rille_where(c, x, y);
+                rille_tensor *like = rille_add(rille_add(x, y), c); /* broadcasts the same way */
+                cr_assert(has_shape(out, rille_rank(like), rille_shape(like)), "%s", rille_error(cx));
+                cr_expect_eq(rille_dtype_of(out), every_dtype[a > b ? a : b]);
+                for (int64_t i = 0; i < rille_numel(out); i++) {
+                    int n = rille_rank(out);
+                    const int64_t *to = rille_shape(out);
+                    long double right = chosen_value(rille_dtype_of(out), broadcast_value(c, n, to, i),
+                                                     broadcast_value(x, n, to, i), broadcast_value(y, n, to, i));
+                    cr_assert(is_same(value_of(out, i), right), "where, seed %llu", (unsigned long long)seed);
+                }
+                rille_scope_pop(cx);
+            }
+    rille_close(cx);
+}
+
+Test(elementwise, clamp)
+{
+    rille_context *cx = open_with(1, 0);
+    EXPECT_VALUES(rille_clamp(F32(cx, -3, -1, 0.5f, 2, 9, NAN), -1, 2), -1, -1, 0.5, 2, 2, NAN);
+    EXPECT_VALUES(rille_clamp(I64(cx, -3, -1, 0, 2, 9), -1.5, 2.5), -1, -1, 0, 2, 2);
+    EXPECT_VALUES(rille_clamp(F64(cx, -3, 9), -INFINITY, 2), -3, 2);
+    EXPECT_FAILS(cx, rille_clamp(F32(cx, 1), 2, 1), RILLE_ERROR_ARGUMENT,
+                 "clamp: the bounds are 2 and 1; low <= high expected");
+    EXPECT_FAILS(cx, rille_clamp(F32(cx, 1), (double)NAN, 1), RILLE_ERROR_ARGUMENT,
+                 "clamp: the bounds are nan and 1; low <= high expected");
+    rille_close(cx);
+}
 
 Test(elementwise, special_values)
 {

@@ -45,6 +45,26 @@ FUNCTION(f_exp, rille_exp(x[0]))
 FUNCTION(f_log, rille_log(rille_abs(x[0])))
 FUNCTION(f_sqrt, rille_sqrt(rille_abs(x[0])))
 FUNCTION(f_abs, rille_abs(x[0]))
+FUNCTION(f_sign, rille_sign(x[0]))
+FUNCTION(f_floor, rille_floor(x[0]))
+FUNCTION(f_ceil, rille_ceil(x[0]))
+FUNCTION(f_round, rille_round(x[0]))
+FUNCTION(f_trunc, rille_trunc(x[0]))
+FUNCTION(f_expm1, rille_expm1(x[0]))
+FUNCTION(f_log1p, rille_log1p(rille_abs(x[0])))
+FUNCTION(f_log2, rille_log2(rille_abs(x[0])))
+FUNCTION(f_log10, rille_log10(rille_abs(x[0])))
+FUNCTION(f_cos, rille_cos(x[0]))
+FUNCTION(f_tan, rille_tan(x[0]))
+FUNCTION(f_asin, rille_asin(rille_sin(x[0])))
+FUNCTION(f_acos, rille_acos(rille_sin(x[0])))
+FUNCTION(f_sinh, rille_sinh(x[0]))
+FUNCTION(f_cosh, rille_cosh(x[0]))
+FUNCTION(f_minimum, rille_minimum(x[0], x[1]))
+FUNCTION(f_maximum, rille_maximum(x[0], x[1]))
+FUNCTION(f_remainder, rille_remainder(x[0], x[1]))
+FUNCTION(f_clamp, rille_clamp(x[0], -0.5, 1.1))
+FUNCTION(f_where, rille_where(rille_greater(x[0], x[1]), x[0], x[1]))
 FUNCTION(f_sum, rille_sum(x[0], NULL, 0, false))
 FUNCTION(f_sum_rows, rille_sum(x[0], (int[]){1}, 1, false))
 FUNCTION(f_sum_columns, rille_sum(x[0], (int[]){0}, 1, true))
@@ -108,6 +128,26 @@ static const sample samples[] = {
     {"log", RL_OP_log, f_log, 1, {BIG}},
     {"sqrt", RL_OP_sqrt, f_sqrt, 1, {BIG}},
     {"abs", RL_OP_abs, f_abs, 1, {BIG}},
+    {"sign", RL_OP_sign, f_sign, 1, {BIG}},
+    {"floor", RL_OP_floor, f_floor, 1, {BIG}},
+    {"ceil", RL_OP_ceil, f_ceil, 1, {BIG}},
+    {"round", RL_OP_round, f_round, 1, {BIG}},
+    {"trunc", RL_OP_trunc, f_trunc, 1, {BIG}},
+    {"expm1", RL_OP_expm1, f_expm1, 1, {BIG}},
+    {"log1p", RL_OP_log1p, f_log1p, 1, {BIG}},
+    {"log2", RL_OP_log2, f_log2, 1, {BIG}},
+    {"log10", RL_OP_log10, f_log10, 1, {BIG}},
+    {"cos", RL_OP_cos, f_cos, 1, {BIG}},
+    {"tan", RL_OP_tan, f_tan, 1, {BIG}},
+    {"asin", RL_OP_asin, f_asin, 1, {BIG}},
+    {"acos", RL_OP_acos, f_acos, 1, {BIG}},
+    {"sinh", RL_OP_sinh, f_sinh, 1, {BIG}},
+    {"cosh", RL_OP_cosh, f_cosh, 1, {BIG}},
+    {"minimum", RL_OP_minimum, f_minimum, 2, {BIG, {1, 700}}},
+    {"maximum", RL_OP_maximum, f_maximum, 2, {BIG, {1, 700}}},
+    {"remainder", RL_OP_remainder, f_remainder, 2, {BIG, {1, 700}}},
+    {"clamp", RL_OP_clamp, f_clamp, 1, {BIG}},
+    {"where", RL_OP_where, f_where, 2, {BIG, {2, 401, 1}}},
     {"sum", RL_OP_sum, f_sum, 1, {BIG}},
     {"sum of rows", RL_OP_sum, f_sum_rows, 1, {{2, 5, 100003}}},
     {"sum of columns", RL_OP_sum, f_sum_columns, 1, {BIG}},

@@ -21,6 +21,20 @@ local function expect(name, cases)
     end)
 end
 
+expect("choices", {
+    { "t:clamp(2, 1)", "clamp: the bounds are 2 and 1; low <= high expected" },
+    { "t:clamp(nan, 1)", "clamp: the bounds are nan and 1; low <= high expected" },
+    { "t:clamp('low')", "bad argument #1 to 'clamp' (number or nil expected, got string)" },
+    { "rille.clamp(1, 2)", "bad argument #1 to 'clamp' (tensor expected, got number)" },
+    { "rille.where(true, t, t)", "bad argument #1 to 'where' (tensor expected, got boolean)" },
+    { "rille.where(t, t)", "bad argument #3 to 'where' (tensor or number expected, got nil)" },
+    { "rille.where(t, {1}, t)", "bad argument #2 to 'where' (tensor or number expected, got table)" },
+    { "rille.where(t, rille.zeros(2), 1)",
+        "where: shapes [2, 3] and [2] do not broadcast (3 against 2, dimension 1 from the end)" },
+    { "rille.maximum(t, 'x')", "bad argument #2 to 'maximum' (tensor or number expected, got string)" },
+    { "return t % rille.zeros(4)", "remainder: shapes [2, 3] and [4] do not broadcast (3 against 4, dimension 1 from the end)" },
+})
+
 expect("tables that make no tensor", {
     { "rille.tensor{{1,2},{1,2,3}}", "bad argument #1 to 'tensor' (ragged table: [2] has 3 elements, [1] has 2)" },
     { "rille.tensor{{1,2},{3}}", "bad argument #1 to 'tensor' (ragged table: [2] has 1 element, [1] has 2)" },

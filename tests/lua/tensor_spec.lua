@@ -472,3 +472,41 @@ describe("the module", function()
         assert.equal(0.5, rille.measure_dead(rille.tensor { { 0, 1 }, { 0, 0 } }))
     end)
 end)
+
+describe("one or the other", function()
+    local x = rille.tensor { -2.5, -1, 0, 1.5, 3 }
+
+    it("is chosen by where, with numbers for tensors", function()
+        assert.same({ 0.0, 0.0, 0.0, 1.5, 3.0 }, rille.where(x:gt(0), x, 0):totable())
+        assert.same({ 2.0, 2.0, 2.0, 7.0, 7.0 }, x:gt(0):where(7, 2):totable())
+        assert.equal("int64", rille.where(x:gt(0), rille.ones(5, { dtype = "int64" }), 0):dtype())
+    end)
+
+    it("is chosen by clamp, minimum and maximum", function()
+        assert.same({ -1.0, -1.0, 0.0, 1.5, 2.0 }, x:clamp(-1, 2):totable())
+        assert.same({ -2.5, -1.0, 0.0, 0.0, 0.0 }, x:clamp(nil, 0):totable())
+        assert.same({ 1.0, 1.0, 1.0, 1.5, 3.0 }, x:maximum(1):totable())
+        assert.same({ -2.5, -1.0, 0.0, 1.0, 1.0 }, rille.minimum(1, x):totable())
+    end)
+
+    it("shares the gradient of equals", function()
+        local a = rille.tensor({ 1, 2, 3 }, { requires_grad = true })
+        local b = rille.tensor({ 2, 2, 2 }, { requires_grad = true })
+        a:maximum(b):sum():backward()
+        assert.same({ 0.0, 0.5, 1.0 }, a.grad:totable())
+        assert.same({ 1.0, 0.5, 0.0 }, b.grad:totable())
+    end)
+end)
+
+describe("the remainder", function()
+    it("is Lua's", function()
+        for _, b in ipairs { 2, -2, 0.75, -0.75 } do
+            local r = rille.tensor({ -3.5, -1, 0, 1.25, 9 }, { dtype = "float64" }) % b
+            for i, a in ipairs { -3.5, -1, 0, 1.25, 9 } do
+                assert.equal(a % b, r[i])
+            end
+        end
+        assert.same({ 1, 2, 0 }, (rille.tensor({ -2, 5, 9 }, { dtype = "int64" }) % 3):totable())
+        assert.same({ 0 }, (rille.tensor({ 5 }, { dtype = "int64" }) % 0):totable())
+    end)
+end)
