@@ -75,6 +75,18 @@ static int max(lua_State *L)
     return along(L, rille_max);
 }
 
+/* min(t [, dim [, keepdim]]) */
+static int min(lua_State *L)
+{
+    return along(L, rille_min);
+}
+
+/* argmin(t [, dim [, keepdim]]): from 1 */
+static int argmin(lua_State *L)
+{
+    return along(L, rille_argmin);
+}
+
 /* argmax(t [, dim [, keepdim]]): from 1 */
 static int argmax(lua_State *L)
 {
@@ -159,11 +171,8 @@ static int cross_entropy(lua_State *L)
 }
 
 const luaL_Reg rlua_reduction_both[] = {
-    {"argmax", argmax},   {"cross_entropy", cross_entropy},
-    {"hardmax", hardmax}, {"linear", linear},
-    {"matmul", matmul},   {"log_softmax", log_softmax},
-    {"max", max},         {"mean", mean},
-    {"softmax", softmax}, {"softmin", softmin},
-    {"sum", sum},         {"sparsemax", sparsemax},
-    {NULL, NULL},
+    {"argmax", argmax},   {"argmin", argmin},       {"min", min},         {"cross_entropy", cross_entropy},
+    {"hardmax", hardmax}, {"linear", linear},       {"matmul", matmul},   {"log_softmax", log_softmax},
+    {"max", max},         {"mean", mean},           {"softmax", softmax}, {"softmin", softmin},
+    {"sum", sum},         {"sparsemax", sparsemax}, {NULL, NULL},
 };

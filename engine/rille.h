@@ -273,7 +273,9 @@ RILLE_API rille_tensor *rille_greater_equal(rille_tensor *a, rille_tensor *b); /
 RILLE_API rille_tensor *rille_sum(rille_tensor *t, const int *dims, int count, bool keepdim);  /* float64 accumulation; bool and integers give int64 */
 RILLE_API rille_tensor *rille_mean(rille_tensor *t, const int *dims, int count, bool keepdim); /* sum / number of elements; integers give float32 */
 RILLE_API rille_tensor *rille_max(rille_tensor *t, int dim, bool keepdim);    /* the largest along dim; NaN wins; gradient to the first of equals */
+RILLE_API rille_tensor *rille_min(rille_tensor *t, int dim, bool keepdim);    /* the smallest; else as max */
 RILLE_API rille_tensor *rille_argmax(rille_tensor *t, int dim, bool keepdim); /* int64: index of the first largest, counted from index_base */
+RILLE_API rille_tensor *rille_argmin(rille_tensor *t, int dim, bool keepdim); /* of the first smallest */
 
 /* ---- Products, activations, softmax, losses ----------------------------------------------------------------------- */
 

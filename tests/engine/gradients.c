@@ -93,6 +93,7 @@ FUNCTION(f_sum_columns, rille_sum(x[0], (int[]){0}, 1, true))
 FUNCTION(f_sum_middle, rille_sum(x[0], (int[]){1}, 1, false))
 FUNCTION(f_mean, rille_mean(x[0], (int[]){0, 2}, 2, false))
 FUNCTION(f_max, rille_max(x[0], 1, false))
+FUNCTION(f_min, rille_min(x[0], 0, true))
 FUNCTION(f_matmul, rille_matmul(x[0], x[1]))
 FUNCTION(f_matmul_transposed, rille_matmul(rille_transpose(x[0], 0, 1), rille_transpose(x[1], 0, 1)))
 FUNCTION(f_linear, rille_linear(x[0], x[1], x[2]))
@@ -209,6 +210,7 @@ static const sample samples[] = {
     {"sum of the middle", RL_OP_sum, f_sum_middle, ONE(R3(2, 3, 2), -2, 2), false},
     {"mean", RL_OP_sum, f_mean, ONE(R3(2, 3, 2), -2, 2), false},
     {"max", RL_OP_max, f_max, ONE(R2(3, 4), -2, 2), false},
+    {"min", RL_OP_min, f_min, ONE(R2(3, 4), -2, 2), false},
     {"matmul", RL_OP_matmul, f_matmul, 2, {{R2(2, 3), -2, 2}, {R2(3, 4), -2, 2}}, false},
     {"matmul of transposes", RL_OP_matmul, f_matmul_transposed, 2, {{R2(3, 2), -2, 2}, {R2(4, 3), -2, 2}}, false},
     {"matmul of batches", RL_OP_matmul, f_matmul, 2, {{R3(2, 2, 3), -2, 2}, {R2(3, 2), -2, 2}}, false},

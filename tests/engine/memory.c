@@ -275,6 +275,7 @@ static rille_tensor *copied(rille_context *cx, const bench *b) /* overlapping, s
     X(sum_of_integers, rille_sum(b->whole, (int[]){1}, 1, true))                                                               \
     X(mean, rille_mean(b->whole, NULL, 0, false))                                                                              \
     X(max, rille_max(b->turned, 0, true))                                                                                      \
+    X(min, rille_min(b->turned, 1, false))                                                                                     \
     X(argmax, rille_argmax(b->turned, 1, false))                                                                               \
     X(matmul, rille_matmul(b->x, b->turned))                                                                                   \
     X(matmul_of_a_vector, rille_matmul(b->turned, b->bias))                                                                    \

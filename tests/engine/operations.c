@@ -483,32 +483,34 @@ static void check_sum(rille_context *cx, rille_tensor *t, const reduced *r, bool
     free(size);
 }
 
-static void check_max(rille_context *cx, rille_tensor *t, const reduced *r, int base, uint64_t seed)
+static void check_extreme(rille_context *cx, bool least, rille_tensor *t, const reduced *r, int base, uint64_t seed)
 {
-    rille_tensor *most = rille_max(t, r->dims[0], r->keepdim), *at = rille_argmax(t, r->dims[0], r->keepdim);
+    const char *name = least ? "min" : "max";
+    rille_tensor *most = (least ? rille_min : rille_max)(t, r->dims[0], r->keepdim);
+    rille_tensor *at = (least ? rille_argmin : rille_argmax)(t, r->dims[0], r->keepdim);
     cr_assert(has_shape(most, r->rank, r->shape), "seed %llu: %s", (unsigned long long)seed, rille_error(cx));
     cr_assert(has_shape(at, r->rank, r->shape));
     cr_expect(rille_dtype_of(most) == rille_dtype_of(t) && rille_dtype_of(at) == RILLE_INT64);
     int64_t n = rille_numel(most);
-    long double *largest = calloc((size_t)n + 1, sizeof *largest);
+    long double *extreme = calloc((size_t)n + 1, sizeof *extreme);
     int64_t *first = calloc((size_t)n + 1, sizeof *first);
     bool *seen = calloc((size_t)n + 1, 1);
     for (int64_t i = 0, among; i < rille_numel(t); i++) { /* along the dimension, elements come in its order */
         int64_t into = reduced_place(t, r, i, &among);
         long double x = value_of(t, i);
-        bool nan = seen[into] && largest[into] != largest[into];
-        if (!seen[into] || (!nan && (x > largest[into] || x != x))) {
-            largest[into] = x;
+        bool nan = seen[into] && extreme[into] != extreme[into];
+        if (!seen[into] || (!nan && ((least ? x < extreme[into] : x > extreme[into]) || x != x))) {
+            extreme[into] = x;
             first[into] = among;
             seen[into] = true;
         }
     }
     for (int64_t i = 0; i < n; i++) {
-        cr_expect(is_same(value_of(most, i), largest[i]), "max is %Lg, not %Lg (seed %llu)", value_of(most, i), largest[i],
+        cr_expect(is_same(value_of(most, i), extreme[i]), "%s is %Lg, not %Lg (seed %llu)", name, value_of(most, i), extreme[i],
                   (unsigned long long)seed);
-        cr_expect_eq((int64_t)value_of(at, i), first[i] + base, "argmax (seed %llu)", (unsigned long long)seed);
+        cr_expect_eq((int64_t)value_of(at, i), first[i] + base, "arg%s (seed %llu)", name, (unsigned long long)seed);
     }
-    free(largest);
+    free(extreme);
     free(first);
     free(seen);
 }
@@ -529,8 +531,8 @@ Test(reductions, against_scalars)
             check_sum(cx, t, &r, true, seed);
             reduced one = random_reduction(&rng, rank, shape, true);
             int along = rank == 0 ? 0 : one.dims[0] < 0 ? one.dims[0] + rank : one.dims[0];
-            if (rank > 0 && shape[along] > 0)
-                check_max(cx, random_layout(cx, &rng, dtype, SPECIAL, rank, shape), &one, base, seed);
+            for (int least = 0; rank > 0 && shape[along] > 0 && least < 2; least++)
+                check_extreme(cx, least, random_layout(cx, &rng, dtype, SPECIAL, rank, shape), &one, base, seed);
             rille_scope_pop(cx);
         }
         rille_close(cx);

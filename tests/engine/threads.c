@@ -70,6 +70,7 @@ FUNCTION(f_sum_rows, rille_sum(x[0], (int[]){1}, 1, false))
 FUNCTION(f_sum_columns, rille_sum(x[0], (int[]){0}, 1, true))
 FUNCTION(f_mean, rille_mean(rille_transpose(x[0], 0, 1), NULL, 0, false))
 FUNCTION(f_max, rille_max(x[0], 0, false))
+FUNCTION(f_min, rille_min(x[0], 1, false))
 FUNCTION(f_matmul, rille_matmul(x[0], x[1]))
 FUNCTION(f_matmul_transposed, rille_matmul(rille_transpose(x[0], 0, 1), x[1]))
 FUNCTION(f_linear, rille_linear(x[0], x[1], x[2]))
@@ -153,6 +154,7 @@ static const sample samples[] = {
     {"sum of columns", RL_OP_sum, f_sum_columns, 1, {BIG}},
     {"mean of a transpose", RL_OP_sum, f_mean, 1, {BIG}},
     {"max", RL_OP_max, f_max, 1, {BIG}},
+    {"min", RL_OP_min, f_min, 1, {BIG}},
     {"matmul", RL_OP_matmul, f_matmul, 2, {{2, 257, 513}, {2, 513, 255}}},
     {"matmul of many small ones", RL_OP_matmul, f_matmul, 2, {{2, 3, 40000}, {1, 40000}}},
     {"matmul of a transpose", RL_OP_matmul, f_matmul_transposed, 2, {{2, 256, 300}, {2, 256, 513}}},

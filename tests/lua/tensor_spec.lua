@@ -498,6 +498,16 @@ describe("one or the other", function()
     end)
 end)
 
+describe("the smallest", function()
+    it("is found with its place", function()
+        local t = rille.tensor { { 3, -1, 2 }, { 5, 7, 5 } }
+        assert.same({ -1.0, 5.0 }, t:min(2):totable())
+        assert.same({ 2, 1 }, t:argmin(2):totable())
+        assert.equal(-1.0, t:min():item())
+        assert.equal(2, rille.argmin(t):item())
+    end)
+end)
+
 describe("the remainder", function()
     it("is Lua's", function()
         for _, b in ipairs { 2, -2, 0.75, -0.75 } do

@@ -4,7 +4,6 @@
 
 local rille = require "rille"
 local check = require "rille.check"
-local gain = require "rille.gain"
 
 local init = {}
 
