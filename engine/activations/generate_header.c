@@ -1,4 +1,5 @@
-/* Prints rille_activations.h from activations.def and gates.def: a program of its own, run by the build before it compiles the engine. */
+/* Prints rille_activations.h from activations.def and gates.def: a program of its own, run by the build before it compiles the
+ * engine. */
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>

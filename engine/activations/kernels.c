@@ -238,8 +238,8 @@ RL_INLINE void product_float32_wide(size_t n, const float *g, const float *x, fl
 
 typedef rl_pair_single pair_function(float x, const double *params);
 
-/* f' is 0 or at least 2^-40 in magnitude. An infinite g may not meet a low part that is 0, nor a small one lose it below 2^-149,
- * nor a 0 its sign to it: adding -0 changes nothing. */
+/* f' is 0 or at least 2^-40 in magnitude. An infinite g may not meet a low part that is 0, nor a small one lose it below
+ * 2^-149, nor a 0 its sign to it: adding -0 changes nothing. */
 RL_INLINE void product_float32_pair(size_t n, const float *g, const float *x, float *z, parameters p, pair_function *f)
 {
 #pragma omp simd

@@ -23,8 +23,8 @@ static inline size_t rl_chunks(size_t n, size_t grain)
  * rille_cancel cut it short: what was to be written is then incomplete. */
 rille_status rl_parallel_for(rille_context *cx, const char *operation, size_t n, size_t grain, rl_body *body, void *work);
 
-/* The same for maps, which give the same however they are cut: threads share the work evenly, in pieces of an eighth of a grain.
- * There are as many threads as rl_parallel_for would take. */
+/* The same for maps, which give the same however they are cut: threads share the work evenly, in pieces of an eighth of a
+ * grain. There are as many threads as rl_parallel_for would take. */
 rille_status rl_parallel_map(rille_context *cx, const char *operation, size_t n, size_t grain, rl_body *body, void *work);
 
 /* How many threads OpenMP itself would use. Must be called before any parallel region: forks are watched from then on. */

@@ -52,8 +52,8 @@ typedef struct rl_decay_53 {
     rl_double_double one_plus_u, one_minus_u;
 } rl_decay_53;
 
-/* u = e^-(magnitude + low), |low| <= ulp(magnitude), in parts that cannot underflow. Relative errors in units of 2^-53: m 0.04, 1 + u 0.02, 1 - u 0.09 (largest
- * for u = 2^-1/2). In the sums with 1, a 2^n below 2^-200 may as well be 2^-200. */
+/* u = e^-(magnitude + low), |low| <= ulp(magnitude), in parts that cannot underflow. Relative errors in units of 2^-53: m 0.04,
+ * 1 + u 0.02, 1 - u 0.09 (largest for u = 2^-1/2). In the sums with 1, a 2^n below 2^-200 may as well be 2^-200. */
 RL_INLINE rl_decay_53 rl_decay_of_low_53(double magnitude, double low)
 {
     const rl_exp_parts_53 e = rl_exp_apart_low_53(-magnitude, -low);
@@ -74,7 +74,8 @@ RL_INLINE rl_decay_53 rl_decay_of_53(double magnitude)
     return rl_decay_of_low_53(magnitude, 0);
 }
 
-/* s of the number from whose magnitude `decay` comes. Error < 0.54 ULP: 0.5 of the last rounding and, before it, that of m less u / (1 + u) of it. */
+/* s of the number from whose magnitude `decay` comes. Error < 0.54 ULP: 0.5 of the last rounding and, before it, that of m less
+ * u / (1 + u) of it. */
 RL_INLINE double rl_logistic_of_53(rl_decay_53 decay, bool negative)
 {
     const rl_double_double one = {1, 0};

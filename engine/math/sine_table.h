@@ -1,5 +1,5 @@
-/* 2^(8 j) / pi, less the nearest even number but for j = 0: in four doubles for rl_expansion_of, in 29 bits, 29 bits and a double
- * for rl_half_turns_24. Made with 1400 bits of pi. */
+/* 2^(8 j) / pi, less the nearest even number but for j = 0: in four doubles for rl_expansion_of, in 29 bits, 29 bits and a
+ * double for rl_half_turns_24. Made with 1400 bits of pi. */
 #ifndef RL_MATH_SINE_TABLE_H
 #define RL_MATH_SINE_TABLE_H
 

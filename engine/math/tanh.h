@@ -56,13 +56,13 @@ RL_INLINE double rl_tanh_d2_53(double x)
 
 #if defined(RL_HAS_FMA)
 
-/* tanh = h / (1 - h), h = (1 - e^-2|x|) / 2. Error < 0.92 ULP, found over all floats: 0.5 of the last rounding, 0.3 of t and of the
- * polynomial, the other roundings are made good.
+/* tanh = h / (1 - h), h = (1 - e^-2|x|) / 2. Error < 0.92 ULP, found over all floats: 0.5 of the last rounding, 0.3 of t and of
+ * the polynomial, the other roundings are made good.
  *
- * With |x| = -n ln 2 / 2 + r, h = (1 - 2^n) / 2 + 2^n (r + t), where t = r^2 P(r), P the polynomial of degree 4 of least relative
- * error in r + t: 0.235 * 2^-24. r is exact but for n times the error of ln 2 / 2, which 2^n makes harmless; (1 - 2^n) / 2 is
- * exact for n >= -24, where n ends: r then grows to 0.71, and the term counts the less. As 1 / (1 - h) is 1 + tanh, so is it in
- * the correction of the first quotient, s, and h - s is exact: s / h is between 1 and 2. */
+ * With |x| = -n ln 2 / 2 + r, h = (1 - 2^n) / 2 + 2^n (r + t), where t = r^2 P(r), P the polynomial of degree 4 of least
+ * relative error in r + t: 0.235 * 2^-24. r is exact but for n times the error of ln 2 / 2, which 2^n makes harmless; (1 - 2^n)
+ * / 2 is exact for n >= -24, where n ends: r then grows to 0.71, and the term counts the less. As 1 / (1 - h) is 1 + tanh, so
+ * is it in the correction of the first quotient, s, and h - s is exact: s / h is between 1 and 2. */
 RL_INLINE float rl_tanh_single(float x)
 {
     const float magnitude = __builtin_fabsf(x), bounded = magnitude > 9.02F ? 9.02F : magnitude;

@@ -19,7 +19,8 @@ const rille_gate_info *rille_gate_describe(rille_gate gate)
     return (int)gate < 0 || (int)gate >= RILLE_GATE_COUNT ? NULL : &gates[gate];
 }
 
-/* ---- Halves: a dense tensor with a dimension of 2 n is a sequence of pairs of blocks, n * (product of the later sizes) each */
+/* ---- Halves: a dense tensor with a dimension of 2 n is a sequence of pairs of blocks, n * (product of the later sizes) each
+ * */
 
 static size_t block_of(const rille_tensor *t, int d, int64_t size)
 {

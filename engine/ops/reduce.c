@@ -1,4 +1,5 @@
-/* Which dimensions a reduction goes over; sums and means. What a thread adds up is fixed by sizes, and partial results are folded in order. */
+/* Which dimensions a reduction goes over; sums and means. What a thread adds up is fixed by sizes, and partial results are
+ * folded in order. */
 #include "ops/reduce.h"
 #include "ops/kernels.h"
 

@@ -33,8 +33,8 @@ static double double_of(uint64_t bits)
 }
 
 /* ulp_error_double(&ulp_float32, y, exact) where that is finite, without a branch, so that loops over it become vector code;
- * infinite where it may be more than that (y is infinite and exact is not, for one). The smaller of two magnitudes has the finer
- * ULP: 2^-23 of its power of two, and at least 2^-149. */
+ * infinite where it may be more than that (y is infinite and exact is not, for one). The smaller of two magnitudes has the
+ * finer ULP: 2^-23 of its power of two, and at least 2^-149. */
 static inline double quick_error(float y, double exact)
 {
     const double got = (double)y, magnitude = fabs(exact), smallest_normal = 0x1p-126, overflow = 0x1.ffffffp127;

@@ -1,5 +1,5 @@
-/* float32 kernels over many floats, held against the float64 kernel of the best instruction set: that one is within 2 ULP of the
- * formula in MPFR (comparison.h), which are 2^-28 of a float's. So this is fast enough for all 2^32 of them. */
+/* float32 kernels over many floats, held against the float64 kernel of the best instruction set: that one is within 2 ULP of
+ * the formula in MPFR (comparison.h), which are 2^-28 of a float's. So this is fast enough for all 2^32 of them. */
 #ifndef TESTS_ACCURACY_SWEEP_H
 #define TESTS_ACCURACY_SWEEP_H
 

@@ -1,5 +1,5 @@
-/* What the suites over activations.def have in common: a check for every row, and what is computed of it by the calls that hosts
- * and the engine itself use. */
+/* What the suites over activations.def have in common: a check for every row, and what is computed of it by the calls that
+ * hosts and the engine itself use. */
 #ifndef TESTS_ACTIVATION_ROWS_H
 #define TESTS_ACTIVATION_ROWS_H
 

@@ -1,6 +1,6 @@
 /* How exact the activations are. Every row of activations.def, at every order, in both dtypes, under every instruction set that
- * this CPU has, against its formula evaluated in MPFR and differentiated there (reference/formula.h): nothing here knows a row by
- * name but the table of special values. */
+ * this CPU has, against its formula evaluated in MPFR and differentiated there (reference/formula.h): nothing here knows a row
+ * by name but the table of special values. */
 #include "accuracy/comparison.h"
 #include "accuracy/sweep.h"
 #include "engine/activation_rows.h"

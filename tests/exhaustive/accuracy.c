@@ -1,5 +1,5 @@
-/* How exact the activations are, the whole truth: float32 at all 2^32 inputs, float64 at POINTS of them a row, every order, under
- * every instruction set that the CPU has, at the default parameters.
+/* How exact the activations are, the whole truth: float32 at all 2^32 inputs, float64 at POINTS of them a row, every order,
+ * under every instruction set that the CPU has, at the default parameters.
  *
  *     accuracy JOURNAL TABLE     what was measured goes to JOURNAL at once, so a run may be interrupted and started again;
  *                                all that JOURNAL knows goes to TABLE

@@ -1,5 +1,5 @@
-/* What an exhaustive run has measured so far: one line of a file for each result, so that a run that was interrupted goes on where
- * it was. Results of another program (other kernels, that is) are dropped. */
+/* What an exhaustive run has measured so far: one line of a file for each result, so that a run that was interrupted goes on
+ * where it was. Results of another program (other kernels, that is) are dropped. */
 #ifndef TESTS_EXHAUSTIVE_JOURNAL_H
 #define TESTS_EXHAUSTIVE_JOURNAL_H
 

@@ -32,7 +32,8 @@ expect("choices", {
     { "rille.where(t, rille.zeros(2), 1)",
         "where: shapes [2, 3] and [2] do not broadcast (3 against 2, dimension 1 from the end)" },
     { "rille.maximum(t, 'x')", "bad argument #2 to 'maximum' (tensor or number expected, got string)" },
-    { "return t % rille.zeros(4)", "remainder: shapes [2, 3] and [4] do not broadcast (3 against 4, dimension 1 from the end)" },
+    { "return t % rille.zeros(4)",
+        "remainder: shapes [2, 3] and [4] do not broadcast (3 against 4, dimension 1 from the end)" },
 })
 
 expect("tables that make no tensor", {

@@ -26,9 +26,9 @@ void formula_free(formula *f);
  * there is no such value, or the formula loses all its digits. */
 void formula_evaluate(const formula *f, const double *params, double x, mpfr_t result[3]);
 
-/* The same of the function of t in which x + t stands for x (where .x) and p + t for the parameter p of that number (< 0: none),
- * at t = 0: derivatives by a parameter, and mixed ones from  d^2/dt^2 f(x + t, p + t) = f_xx + 2 f_xp + f_pp.  NaN too where
- * numbers past 2^(2^26) are met on the way. */
+/* The same of the function of t in which x + t stands for x (where .x) and p + t for the parameter p of that number (< 0:
+ * none), at t = 0: derivatives by a parameter, and mixed ones from  d^2/dt^2 f(x + t, p + t) = f_xx + 2 f_xp + f_pp.  NaN too
+ * where numbers past 2^(2^26) are met on the way. */
 typedef struct formula_direction {
     bool x;
     int parameter;
