@@ -67,6 +67,16 @@ local function derivative_of(own, x, order)
     return value_of(own, "f", x)
 end
 
+-- The option 'out' as a built-in activation wants it: copy_ alone would repeat y, round it to integers, or change a leaf.
+local function check_out(own, out, y)
+    local found, expected = check.shape_text(out:shape()), check.shape_text(y:shape())
+    if out:dtype() ~= y:dtype() or found ~= expected then
+        check.argument(2, own.name, "option 'out' is %s %s, expected %s %s", out:dtype(), found, y:dtype(), expected)
+    elseif y:requires_grad() or is_recorded(out) then
+        check.argument(2, own.name, "option 'out' cannot be recorded for a gradient; use it inside rille.no_grad")
+    end
+end
+
 -- rille.<name>(x [, {out = y}])
 local function caller_of(own)
     return function(x, options)
@@ -75,8 +85,8 @@ local function caller_of(own)
         end
         local out = check.options(2, own.name, options, { out = { "tensor" } }).out
         local y = derivative_of(own, x, 0)
-        if out and y:requires_grad() then
-            check.argument(2, own.name, "option 'out' cannot be recorded for a gradient; use it inside rille.no_grad")
+        if out then
+            check_out(own, out, y)
         end
         return out and out:copy_(y) or y
     end
@@ -111,7 +121,16 @@ local function read(definition)
     elseif own.ddf and not own.df then
         check.argument(1, "activation", "option 'ddf' is given without 'df'")
     end
+    if not (own.smoothness == "Cinf" or own.smoothness:match "^C%-?%d+$") then
+        check.argument(1, "activation", "option 'smoothness': 'Cinf', 'C-1', 'C0', 'C1', ... expected, got '%s'",
+            own.smoothness)
+    end
     own.range = check_numbers("range", own.range or { -math.huge, math.huge }, 2)
+    local ordered = own.range[1] <= own.range[2] -- no NaN is
+    if not ordered then
+        check.argument(1, "activation", "option 'range': {low, high} with low <= high expected, got {%s, %s}",
+            check.value_text(own.range[1]), check.value_text(own.range[2]))
+    end
     own.kinks = check_numbers("kinks", own.kinks or {})
     return own
 end

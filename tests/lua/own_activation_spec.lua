@@ -115,6 +115,17 @@ describe("an activation of one's own", function()
             message_of(rille.own_cube, x, { out = y }), 1, true)
     end)
 
+    it("writes into a tensor of its result's shape and dtype alone", function()
+        local x, leaf = rille.ones(2), rille.ones(2, { requires_grad = true })
+        assert.equal("bad argument #2 to 'own_cube' (option 'out' is float32 [3, 2], expected float32 [2])",
+            message_of(rille.own_cube, x, { out = rille.ones(3, 2) }))
+        assert.equal("bad argument #2 to 'own_cube' (option 'out' is int64 [2], expected float32 [2])",
+            message_of(rille.own_cube, x, { out = rille.ones(2, { dtype = "int64" }) }))
+        assert.matches("option 'out' cannot be recorded", message_of(rille.own_cube, x * 3, { out = leaf }), 1, true)
+        assert.same({ 1, 1 }, leaf:totable())
+        assert.equal(leaf, rille.no_grad(rille.own_cube, x * 3, { out = leaf }))
+    end)
+
     it("lives on where memory is freed around it", function()
         local x = rille.tensor({ 2 }, { requires_grad = true })
         rille.scope(function() rille.own_cube(x):sum():backward() end)
@@ -136,6 +147,12 @@ describe("a definition", function()
             { { name = "own_x", f = identity, fd = identity }, "unknown option 'fd'; did you mean 'df'?" },
             { { name = "own_x", f = identity, ddf = identity }, "option 'ddf' is given without 'df'" },
             { { name = "own_x", f = identity, range = { 1 } }, "option 'range': list of 2 numbers expected" },
+            { { name = "own_x", f = identity, range = { 1, 0 } },
+                "option 'range': {low, high} with low <= high expected, got {1, 0}" },
+            { { name = "own_x", f = identity, range = { 0 / 0, 0 } },
+                "option 'range': {low, high} with low <= high expected, got {nan, 0}" },
+            { { name = "own_x", f = identity, smoothness = "smooth" },
+                "option 'smoothness': 'Cinf', 'C-1', 'C0', 'C1', ... expected, got 'smooth'" },
             { { name = "own_x", f = identity, kinks = { "a" } }, "option 'kinks': list of numbers expected" },
             { { name = "relu", f = identity }, "option 'name': 'relu' would make the module nn.ReLU, which is there already" },
             { { name = "own_cube", f = identity },
