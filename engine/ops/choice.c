@@ -131,6 +131,11 @@ rille_tensor *rille_clamp(rille_tensor *t, double low, double high)
                 isnan(high) ? fabs(high) : high);
         return NULL;
     }
+    if (!rl_is_floating(rl_arithmetic(t->dtype)) && ceil(low) > floor(high)) {
+        rl_fail(cx, RILLE_ERROR_ARGUMENT,
+                "clamp: there is no integer from %g to %g for an integer tensor to be; convert it first", low, high);
+        return NULL;
+    }
     rl_attributes attributes = {.bounds = {low, high}};
     return rl_record(clamped(t, low, high), &rl_ops[RL_OP_clamp], RL_LIST(t), RL_LIST(t), &attributes);
 }

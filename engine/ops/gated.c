@@ -205,6 +205,8 @@ rille_tensor *rille_maxout(rille_tensor *x, int64_t k, int dim)
                 d + cx->options.index_base, RL_SHAPE(x), (long long)k);
         return NULL;
     }
+    if (x->shape[d] == 0) /* pools of any size: this one is in no danger of being too large to reshape to */
+        k = 1;
     int64_t shape[RILLE_MAX_RANK], grouped[] = {1, x->shape[d] / k, k, 1};
     for (int i = 0; i < x->rank; i++) {
         shape[i] = i == d ? x->shape[i] / k : x->shape[i];

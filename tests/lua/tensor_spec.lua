@@ -325,6 +325,7 @@ describe("reductions", function()
         local x = rille.tensor { { 2, 4, -1, 0 }, { 1, 3, -1, 5 } }
         assert.same({ { 4, 0 }, { 3, 5 } }, x:maxout(2):totable())
         assert.same({ { 2, 4, -1, 5 } }, rille.maxout(x, 2, 1):totable())
+        assert.same({ 3, 0 }, rille.maxout(rille.zeros(3, 0), math.maxinteger):shape())
         assert.same({ { 0, 2, 1, 0 } }, rille.crelu(rille.tensor { { 0, 2, -1, 0 } })[{ {}, { 1, 4 } }]:add(
             rille.tensor { { 0, 0, 1, 0 } }):totable())
         assert.same({ 4, 4 }, x:crelu(1):shape())
@@ -480,6 +481,14 @@ describe("one or the other", function()
         assert.same({ 0.0, 0.0, 0.0, 1.5, 3.0 }, rille.where(x:gt(0), x, 0):totable())
         assert.same({ 2.0, 2.0, 2.0, 7.0, 7.0 }, x:gt(0):where(7, 2):totable())
         assert.equal("int64", rille.where(x:gt(0), rille.ones(5, { dtype = "int64" }), 0):dtype())
+    end)
+
+    it("is not clamped to what no integer is", function()
+        local whole = rille.tensor({ 0, 1, 5 }, { dtype = "int64" })
+        assert.same({ 1, 1, 1 }, whole:clamp(0.2, 1.8):totable())
+        local ok, message = pcall(whole.clamp, whole, 0.2, 0.8)
+        assert.is_false(ok)
+        assert.matches("clamp: there is no integer from 0.2 to 0.8 for an integer tensor to be", message, 1, true)
     end)
 
     it("is chosen by clamp, minimum and maximum", function()
