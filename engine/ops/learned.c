@@ -6,6 +6,7 @@
 #include "activations/map.h"
 #include "base/memory.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *name_of(rille_activation act)
@@ -175,8 +176,11 @@ static rille_tensor *along_channels(rille_tensor *x, rille_tensor *p, const rill
     const int dim = x->rank > 1 ? 1 : 0;
     if (p->rank != 1 || x->rank == 0 || p->numel != x->shape[dim]) {
         const int64_t channels = x->rank == 0 ? 1 : x->shape[dim];
-        rl_fail(cx, RILLE_ERROR_SHAPE, "%s: parameter %s is %s; for x of shape %s, [1] or [%lld] is expected", info->name,
-                info->parameter[k].name, RL_SHAPE(p), RL_SHAPE(x), (long long)channels);
+        char or_each[32] = "";
+        if (channels != 1)
+            snprintf(or_each, sizeof or_each, " or [%lld]", (long long)channels);
+        rl_fail(cx, RILLE_ERROR_SHAPE, "%s: parameter %s is %s; for x of shape %s, [1]%s is expected", info->name,
+                info->parameter[k].name, RL_SHAPE(p), RL_SHAPE(x), or_each);
         return NULL;
     }
     int64_t shape[RILLE_MAX_RANK] = {p->numel, 1, 1, 1, 1, 1, 1, 1};

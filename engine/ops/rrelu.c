@@ -51,7 +51,7 @@ rille_tensor *rille_rrelu_training(rille_tensor *x, double lower, double upper)
         return NULL;
     if (!(lower <= upper) || !isfinite(lower) || !isfinite(upper)) {
         rl_fail(cx, RILLE_ERROR_ARGUMENT, "rrelu_training: lower is %g, upper %g; two numbers with lower <= upper expected",
-                lower, upper);
+                isnan(lower) ? fabs(lower) : lower, isnan(upper) ? fabs(upper) : upper); /* a NaN prints its sign bit */
         return NULL;
     }
     const rille_dtype dtype = rl_floating(x->dtype);
