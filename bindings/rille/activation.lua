@@ -147,8 +147,13 @@ return function(definition, enter)
         name = own.name, formula = own.formula, source = own.source, parameters = {}, range = own.range, low = own.range[1],
         high = own.range[2], monotonic = own.monotonic, zero_centred = own.zero_centred, smoothness = own.smoothness,
         kinks = own.kinks,
-        gain = function() return require("rille.gain").recommended(own.name, nil, own.kinks) end,
     }
+    function entry.gain(given)
+        if given ~= nil and not rawequal(given, entry) then -- itself, where it is called with ':'
+            check.argument(1, "gain", "'%s' has 0 parameters", own.name)
+        end
+        return require("rille.gain").recommended(own.name, nil, own.kinks)
+    end
     local free = enter(own.name, entry, caller_of(own), function(x, order) return derivative_of(own, x, order) end)
     if not free then
         check.argument(1, "activation", "option 'name': '%s' is taken: rille or its tensors have a function of that name",

@@ -126,6 +126,12 @@ describe("an activation of one's own", function()
         assert.equal(leaf, rille.no_grad(rille.own_cube, x * 3, { out = leaf }))
     end)
 
+    it("has one gain, and no parameter for it to depend on", function()
+        assert.equal(rille.activations.own_plain.gain(), rille.activations.own_plain:gain())
+        assert.equal("bad argument #1 to 'gain' ('own_plain' has 0 parameters)",
+            message_of(rille.activations.own_plain.gain, 3))
+    end)
+
     it("lives on where memory is freed around it", function()
         local x = rille.tensor({ 2 }, { requires_grad = true })
         rille.scope(function() rille.own_cube(x):sum():backward() end)
