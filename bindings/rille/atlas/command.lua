@@ -49,6 +49,10 @@ return function(words)
     local options = read_options(words)
     local named = #options.name > 0
     check_names(options.name)
+    local ready, why_not = files.make_folder(options.out) -- known now, not after minutes of measuring
+    if not ready then
+        fail("--out: cannot make the folder '%s' (%s)", options.out, why_not)
+    end
     local on_terminal = os.execute("test -t 2")
     local portraits = atlas.portraits(named and options.name or nil, {
         speed = not options.no_speed,
