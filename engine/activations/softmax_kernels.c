@@ -7,11 +7,8 @@
  * relative accuracy, and so does 1 - softmax_k = rest / total. Everything is done in double and rounded once. */
 #include "activations/softmax_kernels.h"
 
+#include "activations/lanes.h"
 #include "math/exp.h"
-
-#include <math.h>
-
-enum { LANES = 16 }; /* sums are added in fixed lanes, so that every instruction set adds in the same order */
 
 /* e^x for x <= 0; relative error < 2^-41. */
 RL_INLINE double decay_float(double x)
@@ -20,19 +17,9 @@ RL_INLINE double decay_float(double x)
     return rl_madd(e.power, e.p, e.power);
 }
 
-/* e^x for x <= 0; error < 0.6 ULP, subnormals included. */
 RL_INLINE double decay_double(double x)
 {
-    const rl_exp_parts_53 e = rl_exp_apart_53(x);
-    return rl_dd_round(rl_dd_add_double(1, e.p), e.n);
-}
-
-static double fold_lanes(double *lane)
-{
-    for (size_t width = LANES / 2; width > 0; width /= 2)
-        for (size_t k = 0; k < width; k++)
-            lane[k] += lane[k + width];
-    return lane[0];
+    return rl_exp_53(x);
 }
 
 typedef struct row_summary {
@@ -42,18 +29,6 @@ typedef struct row_summary {
 } row_summary;
 
 #define DEFINE_ROWS(T)                                                                                                         \
-    static T largest_##T(size_t n, const T *x)                                                                                 \
-    {                                                                                                                          \
-        T most = x[0];                                                                                                         \
-        int bad = 0;                                                                                                           \
-        _Pragma("omp simd reduction(max : most) reduction(| : bad)") for (size_t i = 0; i < n; i++)                            \
-        {                                                                                                                      \
-            most = x[i] > most ? x[i] : most;                                                                                  \
-            bad |= x[i] != x[i];                                                                                               \
-        }                                                                                                                      \
-        return bad ? (T)NAN : most;                                                                                            \
-    }                                                                                                                          \
-                                                                                                                               \
     static double sum_of_decays_##T(size_t n, const T *x, double most)                                                         \
     {                                                                                                                          \
         double lane[LANES] = {0};                                                                                              \
@@ -164,6 +139,9 @@ typedef struct row_summary {
             dx[at] = (T)(-share * (at == row.at ? row.rest : (1 + row.rest) - decay_##T(own)));                                \
         }                                                                                                                      \
     }
+
+DEFINE_LARGEST(float)
+DEFINE_LARGEST(double)
 
 DEFINE_ROWS(float)
 DEFINE_ROWS(double)

@@ -6,36 +6,15 @@
  * handful on most rows. Everything is done in double and rounded once. */
 #include "activations/sparsemax_kernels.h"
 
+#include "activations/lanes.h"
+
 #include <math.h>
-
-enum { LANES = 16 }; /* sums are added in fixed lanes, so that every instruction set adds in the same order */
-
-static double fold_lanes(double *lane)
-{
-    for (size_t width = LANES / 2; width > 0; width /= 2)
-        for (size_t k = 0; k < width; k++)
-            lane[k] += lane[k + width];
-    return lane[0];
-}
 
 typedef struct share { /* of the elements above a bound */
     double sum, count;
 } share;
 
 #define DEFINE_ROWS(T)                                                                                                         \
-    /* NaN where an element is */                                                                                              \
-    static T largest_##T(size_t n, const T *x)                                                                                 \
-    {                                                                                                                          \
-        T most = x[0];                                                                                                         \
-        int bad = 0;                                                                                                           \
-        _Pragma("omp simd reduction(max : most) reduction(| : bad)") for (size_t i = 0; i < n; i++)                            \
-        {                                                                                                                      \
-            most = x[i] > most ? x[i] : most;                                                                                  \
-            bad |= x[i] != x[i];                                                                                               \
-        }                                                                                                                      \
-        return bad ? (T)NAN : most;                                                                                            \
-    }                                                                                                                          \
-                                                                                                                               \
     /* of value - shift over key - shift > bound */                                                                            \
     static share above_##T(size_t n, const T *key, double bound, const T *value, double shift)                                 \
     {                                                                                                                          \
@@ -105,6 +84,9 @@ typedef struct share { /* of the elements above a bound */
                 y[at] = 1;                                                                                                     \
         }                                                                                                                      \
     }
+
+DEFINE_LARGEST(float)
+DEFINE_LARGEST(double)
 
 DEFINE_ROWS(float)
 DEFINE_ROWS(double)

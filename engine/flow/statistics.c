@@ -142,12 +142,11 @@ rille_status rille_measure_saturated(rille_tensor *x, rille_activation act, cons
 
 static rille_status mark_alive(rille_tensor *y, size_t rows, size_t units, bool *alive)
 {
-    rille_tensor *floating = rl_as(y, rl_floating(y->dtype)), *dense = floating == NULL ? NULL : rl_dense(floating);
+    rille_tensor *dense = rl_dense_floating(y);
     if (dense != NULL)
         rl_flow_kernels_pick()->mark_nonzero[dense->dtype](rows, units, rl_data(dense), alive);
     rille_status status = dense == NULL ? RILLE_ERROR_MEMORY : RILLE_OK;
-    rl_free_temporary(dense, floating);
-    rl_free_temporary(floating, y);
+    rl_free_temporary(dense, y);
     return status;
 }
 

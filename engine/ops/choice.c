@@ -17,18 +17,9 @@ static int size_class(rille_dtype dtype)
 static bool common_shape(rille_context *cx, rille_tensor *condition, rille_tensor *a, rille_tensor *b, int *rank,
                          int64_t *shape)
 {
-    int64_t values[RILLE_MAX_RANK];
-    if (!rl_broadcast(cx, "where", a, b, rank, values))
-        return false;
-    rille_tensor *view = rl_view(a); /* only its shape is looked at */
-    if (view == NULL)
-        return false;
-    view->rank = *rank;
-    for (int d = 0; d < *rank; d++)
-        view->shape[d] = values[d];
-    bool fits = rl_broadcast(cx, "where", condition, view, rank, shape);
-    rille_free(view);
-    return fits;
+    rille_tensor values = {.context = cx}; /* of which only the shape is looked at */
+    return rl_broadcast(cx, "where", a, b, &values.rank, values.shape) &&
+           rl_broadcast(cx, "where", condition, &values, rank, shape);
 }
 
 static rille_tensor *chosen(rille_context *cx, rille_tensor *condition, rille_tensor *a, rille_tensor *b)

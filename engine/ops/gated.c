@@ -19,8 +19,7 @@ const rille_gate_info *rille_gate_describe(rille_gate gate)
     return (int)gate < 0 || (int)gate >= RILLE_GATE_COUNT ? NULL : &gates[gate];
 }
 
-/* ---- Halves: a dense tensor with a dimension of 2 n is a sequence of pairs of blocks, n * (product of the later sizes) each
- * */
+/* ---- Halves: a dense tensor with a dimension of 2 n is a sequence of pairs of blocks, each n times the later sizes ---- */
 
 static size_t block_of(const rille_tensor *t, int d, int64_t size)
 {
@@ -99,10 +98,7 @@ static int dimension_to_split(rille_tensor *x, const char *name, int dim)
 /* x as a dense tensor of a floating dtype, and where its halves are. The caller frees it. */
 static rille_tensor *halves(rille_tensor *x, int d, rille_gate gate, half_work *w)
 {
-    rille_tensor *floating = rl_as(x, rl_floating(x->dtype));
-    rille_tensor *dense = floating == NULL ? NULL : rl_dense(floating);
-    if (dense != floating)
-        rl_free_temporary(floating, x);
+    rille_tensor *dense = rl_dense_floating(x);
     if (dense == NULL)
         return NULL;
     const rille_activation act = gates[gate].activation;
@@ -256,7 +252,7 @@ static rille_tensor *crelu_forward(rille_tensor *x, int d)
         return NULL;
     }
     shape[d] *= 2;
-    rille_tensor *floating = rl_as(x, rl_floating(x->dtype)), *dense = floating == NULL ? NULL : rl_dense(floating);
+    rille_tensor *dense = rl_dense_floating(x);
     rille_tensor *out = dense == NULL ? NULL : rl_new(x->context, "crelu", dense->dtype, x->rank, shape);
     if (out != NULL && out->numel > 0) {
         half_work w = {.kernels = rl_activation_kernels_pick(),
@@ -267,9 +263,7 @@ static rille_tensor *crelu_forward(rille_tensor *x, int d)
                        .out = rl_data(out)};
         out = rl_completed(out, rl_parallel_for(x->context, "crelu", (size_t)x->numel, RL_GRAIN_MEDIUM, rectify_range, &w));
     }
-    if (dense != floating)
-        rl_free_temporary(dense, floating);
-    rl_free_temporary(floating, x);
+    rl_free_temporary(dense, x);
     return out;
 }
 

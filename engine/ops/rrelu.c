@@ -1,5 +1,4 @@
-/* rrelu in training: a slope for each element, drawn from the context's stream. In evaluation it is a row of activations.def.
- * */
+/* rrelu in training: a slope for each element, drawn from the context's stream. In evaluation, a row of activations.def. */
 #include "ops/ops.h"
 
 #include "base/parallel.h"

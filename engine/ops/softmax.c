@@ -71,12 +71,21 @@ static rille_tensor *along(const char *name, rille_tensor *x, rille_tensor *g, i
     return out;
 }
 
+typedef enum saves { SAVES_X, SAVES_RESULT } saves;
+
+/* map(x) along dim, recorded with what its vector-Jacobian product asks for. */
+static rille_tensor *normalised(enum rl_op_id op, rille_tensor *x, int dim, map_kernel *const *map, saves what)
+{
+    const char *name = rl_ops[op].name;
+    const int d = rl_enter(name, RL_LIST(x)) == NULL ? -1 : rl_dimension(x, name, dim);
+    rille_tensor *out = d < 0 ? NULL : along(name, x, NULL, d, map, NULL);
+    const rl_attributes attributes = {.range = {d, 0}};
+    return rl_record(out, &rl_ops[op], RL_LIST(x), what == SAVES_X ? RL_LIST(x) : RL_LIST(out), &attributes);
+}
+
 rille_tensor *rille_softmax(rille_tensor *x, int dim)
 {
-    int d = rl_enter("softmax", RL_LIST(x)) == NULL ? -1 : rl_dimension(x, "softmax", dim);
-    rille_tensor *out = d < 0 ? NULL : along("softmax", x, NULL, d, rl_softmax_kernels_pick()->softmax, NULL);
-    rl_attributes attributes = {.range = {d, 0}};
-    return rl_record(out, &rl_ops[RL_OP_softmax], RL_LIST(x), RL_LIST(out), &attributes);
+    return normalised(RL_OP_softmax, x, dim, rl_softmax_kernels_pick()->softmax, SAVES_RESULT);
 }
 
 void rl_vjp_softmax(rl_node *node, rille_tensor *g, rille_tensor **gradient) /* y (g - sum g y) */
@@ -93,10 +102,7 @@ void rl_vjp_softmax(rl_node *node, rille_tensor *g, rille_tensor **gradient) /* 
 
 rille_tensor *rille_log_softmax(rille_tensor *x, int dim)
 {
-    int d = rl_enter("log_softmax", RL_LIST(x)) == NULL ? -1 : rl_dimension(x, "log_softmax", dim);
-    rille_tensor *out = d < 0 ? NULL : along("log_softmax", x, NULL, d, rl_softmax_kernels_pick()->log_softmax, NULL);
-    rl_attributes attributes = {.range = {d, 0}};
-    return rl_record(out, &rl_ops[RL_OP_log_softmax], RL_LIST(x), RL_LIST(x), &attributes);
+    return normalised(RL_OP_log_softmax, x, dim, rl_softmax_kernels_pick()->log_softmax, SAVES_X);
 }
 
 void rl_vjp_log_softmax(rl_node *node, rille_tensor *g, rille_tensor **gradient) /* g - softmax(x) sum g */
@@ -125,10 +131,7 @@ rille_tensor *rille_softmin(rille_tensor *x, int dim) /* softmax(-x) */
 
 rille_tensor *rille_sparsemax(rille_tensor *x, int dim)
 {
-    int d = rl_enter("sparsemax", RL_LIST(x)) == NULL ? -1 : rl_dimension(x, "sparsemax", dim);
-    rille_tensor *out = d < 0 ? NULL : along("sparsemax", x, NULL, d, rl_sparsemax_kernels_pick()->sparsemax, NULL);
-    rl_attributes attributes = {.range = {d, 0}};
-    return rl_record(out, &rl_ops[RL_OP_sparsemax], RL_LIST(x), RL_LIST(out), &attributes);
+    return normalised(RL_OP_sparsemax, x, dim, rl_sparsemax_kernels_pick()->sparsemax, SAVES_RESULT);
 }
 
 /* g - mean g over the support, by operations that can be differentiated again. y is constant in it: the support does not move,

@@ -14,8 +14,7 @@ typedef struct points {
 void add_neighbourhood(points *p, double x, int width);
 
 /* Zeros, infinities, NaN, and the neighbourhoods of 1, of the ends of the dtype's range, of the row's kinks and parameters and
- * of where one of its three derivatives, as any instruction set has it, changes its sign, underflows, overflows or saturates.
- * */
+ * of where one of its three derivatives, as any instruction set has it, changes sign, underflows, overflows or saturates. */
 void add_special(points *p, const activation_row *row, int width);
 
 /* Every stride-th of all 2^32 floats. A prime reaches every pattern of the low bits. */
