@@ -111,7 +111,7 @@ RL_INLINE rl_exp_parts_53 rl_exp_apart_53(double x)
     return rl_exp_apart_low_53(x, 0);
 }
 
-/* e^x, infinite above 700; below -700, e^-700. Relative error < 2^-41. */
+/* e^x, infinite above 700, 0 below -700. Relative error < 2^-41. */
 RL_INLINE double rl_exp_24(double x)
 {
     const rl_exp_parts_24 e = rl_exp_apart_24(x);
