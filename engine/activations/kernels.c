@@ -188,7 +188,7 @@ typedef double wide_function(double x, const double *params);
 
 /* A row's parameters where no store to y can change them. */
 typedef struct parameters {
-    double value[RILLE_MAX_PARAMETERS];
+    double value[RL_MOST_PARAMETERS];
 } parameters;
 
 RL_INLINE parameters copy_of(const double *params, int count)
@@ -266,7 +266,7 @@ RL_INLINE void product_float64_wide(size_t n, const double *g, const double *x, 
 typedef double term_function(double x, const double *params, rl_term term, int which);
 
 typedef struct columns {
-    const double *column[RILLE_MAX_PARAMETERS];
+    const double *column[RL_MOST_PARAMETERS];
 } columns;
 
 RL_INLINE columns columns_of(const double *const *column, int count)

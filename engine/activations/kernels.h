@@ -1,9 +1,19 @@
-/* Loops over the rows of activations.def, compiled once per instruction set. */
+/* Loops over the rows of activations.def, compiled once per instruction set, which takes minutes: so nothing is included that
+ * changes for other reasons, rille.h least of all. */
 #ifndef RL_ACTIVATIONS_KERNELS_H
 #define RL_ACTIVATIONS_KERNELS_H
 
 #include "base/isa.h"
-#include "rille.h"
+
+#include <stddef.h>
+
+#define ACTIVATION(...) +1
+enum {
+    RL_ACTIVATION_COUNT = 0
+#include "activations/activations.def"
+};
+#undef ACTIVATION
+enum { RL_MOST_PARAMETERS = 4 }; /* of a row */
 
 /* n elements; in place (y == x, z == x, z == g) is allowed; pointers need only their element's alignment. params: the row's
  * parameters in order, never NULL where it has some. */
@@ -18,14 +28,11 @@ typedef void rl_column_kernel(size_t n, rl_term term, int which, const void *g, 
                               const double *const *column);
 
 typedef struct rl_activation_kernels {
-    rl_map_kernel *map[RILLE_ACTIVATION_COUNT][2][3];         /* by dtype: float32, float64; by order: f, f', f" */
-    rl_product_kernel *product[RILLE_ACTIVATION_COUNT][2][3]; /* the same */
-    rl_column_kernel *column[RILLE_ACTIVATION_COUNT][2];      /* by dtype; NULL where no parameter is learnable */
+    rl_map_kernel *map[RL_ACTIVATION_COUNT][2][3];         /* by dtype: float32, float64; by order: f, f', f" */
+    rl_product_kernel *product[RL_ACTIVATION_COUNT][2][3]; /* the same */
+    rl_column_kernel *column[RL_ACTIVATION_COUNT][2];      /* by dtype; NULL where no parameter is learnable */
 } rl_activation_kernels;
 
 RL_ISA_DECLARE(rl_activation_kernels)
-
-/* params, or the row's defaults where it is NULL; NULL, with the error recorded, where one is out of its allowed range. */
-const double *rl_activation_parameters(rille_context *cx, rille_activation act, const double *params);
 
 #endif

@@ -1,7 +1,6 @@
 /* The kernels of one activation over whole buffers, in parallel. */
 #include "activations/map.h"
 
-#include "activations/kernels.h"
 #include "base/parallel.h"
 
 /* RILLE_OK and the parameters to use in *params, or what is wrong with the call. buffers: none of them is NULL. */

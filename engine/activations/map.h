@@ -3,6 +3,13 @@
 #define RL_ACTIVATIONS_MAP_H
 
 #include "activations/kernels.h"
+#include "rille.h"
+
+_Static_assert((int)RL_ACTIVATION_COUNT == (int)RILLE_ACTIVATION_COUNT && RL_MOST_PARAMETERS == RILLE_MAX_PARAMETERS,
+               "kernels.h says what rille.h says");
+
+/* params, or the row's defaults where it is NULL; NULL, with the error recorded, where one is out of its allowed range. */
+const double *rl_activation_parameters(rille_context *cx, rille_activation act, const double *params);
 
 /* z = g f^(order)(x) for n elements, order 1 or 2; in place (z == g, z == x) is allowed. Checks as rille_map does. In float32
  * the product is rounded once; in float64 f^(order)(x) is rounded before. g = Inf and f^(order)(x) = 0 give NaN. */

@@ -1,5 +1,5 @@
 /* What is known of each activation, from activations.def. */
-#include "activations/kernels.h"
+#include "activations/map.h"
 
 #include "base/context.h"
 

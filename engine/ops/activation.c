@@ -1,7 +1,6 @@
 /* Activations as operations on tensors: y = f(x), and g f^(order)(x), which is what their gradients are made of. */
 #include "ops/ops.h"
 
-#include "activations/kernels.h"
 #include "activations/map.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* The gated activations of gates.def, a f(b), and the others that change a dimension's size: maxout and crelu. */
 #include "ops/ops.h"
 
-#include "activations/kernels.h"
+#include "activations/map.h"
 #include "base/parallel.h"
 
 static const rille_gate_info gates[] = {
