@@ -1,4 +1,4 @@
-/* Gradients: requires_grad, backward, rille.grad, rille.no_grad, rille.gradcheck. */
+/* Gradients: requires_grad, backward, rille.grad, rille.no_grad, rille.anomaly, rille.gradcheck. */
 #include "bindings.h"
 
 /* t:requires_grad() -> boolean; t:requires_grad(true or false) -> t */
@@ -121,6 +121,31 @@ static void enable(rlua_guard *guard)
 static int enable_grad(lua_State *L)
 {
     return rlua_call_guarded(L, enable, restore);
+}
+
+/* The engine asks, while a function of the bindings runs, so the upvalues are there. */
+static void locate(void *user, char *text, size_t size)
+{
+    const rlua_state *state = user;
+    rlua_place(state->running, text, size);
+}
+
+static void look_out(rlua_guard *guard)
+{
+    guard->anomaly = rille_set_anomaly(guard->state->context, (rille_anomaly){true, locate, guard->state});
+}
+
+static void stop_looking_out(rlua_guard *guard)
+{
+    if (guard->state->context != NULL)
+        rille_set_anomaly(guard->state->context, guard->anomaly);
+}
+
+/* rille.anomaly(f, ...): f's results; the first NaN, or infinity from finite numbers, that an operation or the gradient of one
+ * makes is an error that names the operation, and its line */
+static int anomaly(lua_State *L)
+{
+    return rlua_call_guarded(L, look_out, stop_looking_out);
 }
 
 /* rille.with_derivative(y, x, d): y's elements as a function of x's with the derivative d, one by one */
@@ -248,9 +273,10 @@ static void push_check(lua_State *L, const rille_gradcheck_result *r)
     lua_setfield(L, -2, "numeric");
 }
 
-/* rille.gradcheck(f, inputs [, {step =, tolerance =, kinks =}]): whether f's gradient agrees with central differences, a
- * table that says how well, and where not, what is wrong */
-static int gradcheck(lua_State *L)
+typedef rille_status check_function(rille_context *cx, rille_function *f, void *user, rille_tensor *const *inputs, int count,
+                                    const rille_gradcheck_options *options, rille_gradcheck_result *result);
+
+static int compare(lua_State *L, check_function *check)
 {
     lua_settop(L, 3);
     if (lua_type(L, 1) != LUA_TFUNCTION && luaL_getmetafield(L, 1, "__call") == LUA_TNIL)
@@ -265,7 +291,7 @@ static int gradcheck(lua_State *L)
     rlua_list_fill(L, &c.inputs);
     rille_context *cx = rlua_context(L);
     pin(L, &c.inputs, 1);
-    rille_status status = rille_gradcheck(cx, call_function, &c, c.inputs.item, c.inputs.count, &options, &result);
+    rille_status status = check(cx, call_function, &c, c.inputs.item, c.inputs.count, &options, &result);
     pin(L, &c.inputs, -1);
     if (c.failed || c.wrong != NULL)
         rille_clear_error(cx);
@@ -289,15 +315,24 @@ static int gradcheck(lua_State *L)
     return 3;
 }
 
+/* rille.gradcheck(f, inputs [, {step =, tolerance =, kinks =}]): whether f's gradient agrees with central differences, a
+ * table that says how well, and where not, what is wrong */
+static int gradcheck(lua_State *L)
+{
+    return compare(L, rille_gradcheck);
+}
+
+/* rille.gradgradcheck(f, inputs [, {step =, tolerance =, kinks =}]): the same of the gradient's own gradient */
+static int gradgradcheck(lua_State *L)
+{
+    return compare(L, rille_gradgradcheck);
+}
+
 const luaL_Reg rlua_autograd_both[] = {
     {"backward", backward}, {"is_leaf", is_leaf}, {"requires_grad", requires_grad}, {"retain_grad", retain_grad}, {NULL, NULL},
 };
 const luaL_Reg rlua_autograd_functions[] = {
-    {"enable_grad", enable_grad},
-    {"grad", grad},
-    {"gradcheck", gradcheck},
-    {"is_grad_enabled", is_grad_enabled},
-    {"no_grad", no_grad},
-    {"with_derivative", with_derivative},
-    {NULL, NULL},
+    {"anomaly", anomaly},     {"enable_grad", enable_grad},         {"grad", grad},
+    {"gradcheck", gradcheck}, {"gradgradcheck", gradgradcheck},     {"is_grad_enabled", is_grad_enabled},
+    {"no_grad", no_grad},     {"with_derivative", with_derivative}, {NULL, NULL},
 };

@@ -26,6 +26,8 @@ typedef struct rlua_state {
     rille_context *context; /* NULL once the Lua state is closing */
     rlua_scope *scope;      /* the innermost, or NULL */
     size_t collect_at;      /* bytes in tensors at which the collector is run */
+    lua_State *running;     /* the thread whose function runs */
+    int hook_error;         /* where, on its stack, the error of a hook lies that ended a backward; 0: there is none */
     const char *modules;    /* folder of Rille's Lua modules, or NULL; the userdata's user value holds the string */
 } rlua_state;
 
@@ -51,9 +53,11 @@ rille_context *rlua_context(lua_State *L);
 _Noreturn void rlua_raise(lua_State *L, const char *format, ...);
 _Noreturn void rlua_bad_argument(lua_State *L, int argument, const char *format, ...);
 _Noreturn void rlua_bad_type(lua_State *L, int argument, const char *expected);
-_Noreturn void rlua_raise_engine(lua_State *L);                      /* the context's error, which is cleared */
+_Noreturn void rlua_raise_engine(lua_State *L); /* the context's error, which is cleared; that of a hook as it was raised */
 void rlua_take_error(rille_context *cx, char *message, size_t size); /* copies and clears it */
 void rlua_check(lua_State *L, rille_status status);                  /* raises where it is not RILLE_OK */
+/* Writes the script's own line, "experiment.lua:12", or "". Does not raise. */
+void rlua_place(lua_State *L, char *text, size_t size);
 const char *rlua_type_name(lua_State *L, int index);
 const char *rlua_number_text(lua_State *L, int index);                     /* pushes it */
 const char *rlua_shape_text(lua_State *L, int rank, const int64_t *shape); /* pushes it: "[2, 3]" */
@@ -94,6 +98,7 @@ typedef struct rlua_guard {
     void (*leave)(struct rlua_guard *guard); /* NULL before entering and after leaving */
     rlua_scope scope;
     bool grad_enabled;
+    rille_anomaly anomaly;
 } rlua_guard;
 /* Calls the function that is argument 1 with the arguments after it, between enter and leave. Returns the number of its
  * results, which are then at the top of the stack; leave is run once the caller returns. */
@@ -165,6 +170,7 @@ extern const luaL_Reg rlua_shape_both[];
 extern const luaL_Reg rlua_arithmetic_metamethods[], rlua_arithmetic_both[];
 extern const luaL_Reg rlua_reduction_both[];
 extern const luaL_Reg rlua_autograd_both[], rlua_autograd_functions[];
+extern const luaL_Reg rlua_hooks_both[];
 extern const luaL_Reg rlua_measure_functions[];
 extern const luaL_Reg rlua_context_functions[];
 

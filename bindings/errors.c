@@ -16,19 +16,33 @@ static bool is_own(const rlua_state *state, const char *source)
     return strncmp(source + 1, state->modules, length) == 0 && source[1 + length] == '/';
 }
 
-/* Pushes "experiment.lua:12: ", the innermost place on the stack that is in the script itself, or "". */
+/* The innermost place on the stack that is in the script itself. False where there is none. */
+static bool find_place(lua_State *L, const rlua_state *state, lua_Debug *frame)
+{
+    for (int level = 0; lua_getstack(L, level, frame); level++) {
+        lua_getinfo(L, "Sl", frame);
+        if (frame->currentline > 0 && !is_own(state, frame->source))
+            return true;
+    }
+    return false;
+}
+
+/* Pushes "experiment.lua:12: ", or "". */
 static void push_position(lua_State *L)
 {
-    const rlua_state *state = lua_touserdata(L, lua_upvalueindex(RLUA_STATE));
     lua_Debug frame;
-    for (int level = 1; lua_getstack(L, level, &frame); level++) {
-        lua_getinfo(L, "Sl", &frame);
-        if (frame.currentline > 0 && !is_own(state, frame.source)) {
-            lua_pushfstring(L, "%s:%d: ", frame.short_src, frame.currentline);
-            return;
-        }
-    }
-    lua_pushliteral(L, "");
+    if (find_place(L, lua_touserdata(L, lua_upvalueindex(RLUA_STATE)), &frame))
+        lua_pushfstring(L, "%s:%d: ", frame.short_src, frame.currentline);
+    else
+        lua_pushliteral(L, "");
+}
+
+void rlua_place(lua_State *L, char *text, size_t size)
+{
+    lua_Debug frame;
+    text[0] = '\0';
+    if (find_place(L, lua_touserdata(L, lua_upvalueindex(RLUA_STATE)), &frame))
+        snprintf(text, size, "%s:%d", frame.short_src, frame.currentline);
 }
 
 _Noreturn static void raise_top(lua_State *L)
@@ -88,13 +102,20 @@ void rlua_take_error(rille_context *cx, char *message, size_t size)
 
 /* What the engine calls otherwise than Lua does. */
 static const char *const engine_words[] = {
-    "copy", "empty", "equal", "from", "greater", "greater_equal", "less", "less_equal", "not_equal", "scalar", NULL,
+    "activation",    "copy", "empty",      "equal",     "from",   "greater",
+    "greater_equal", "less", "less_equal", "not_equal", "scalar", NULL,
 };
 
 void rlua_raise_engine(lua_State *L)
 {
     char message[1024];
-    rlua_take_error(rlua_context(L), message, sizeof message);
+    rlua_state *state = rlua_state_of(L);
+    rlua_take_error(state->context, message, sizeof message);
+    if (state->hook_error != 0) {
+        lua_pushvalue(L, state->hook_error);
+        state->hook_error = 0;
+        lua_error(L);
+    }
     const char *name = lua_tostring(L, lua_upvalueindex(RLUA_NAME));
     for (const char *const *word = engine_words; *word != NULL; word++) {
         size_t length = strlen(*word);

@@ -6,6 +6,7 @@ rlua_state *rlua_state_of(lua_State *L)
     rlua_state *state = lua_touserdata(L, lua_upvalueindex(RLUA_STATE));
     if (state->context == NULL)
         rlua_raise(L, "rille is closed: the Lua state is ending");
+    state->running = L;
     return state;
 }
 

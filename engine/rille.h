@@ -78,7 +78,8 @@ typedef enum rille_status {
     RILLE_ERROR_GRAPH,     /* backward where there is no graph, or no graph any more */
     RILLE_ERROR_IO,        /* a file that cannot be read, or holds something else */
     RILLE_ERROR_CANCELLED, /* rille_cancel was called */
-    RILLE_ERROR_CALLBACK   /* a function that the caller passed in failed */
+    RILLE_ERROR_CALLBACK,  /* a function that the caller passed in failed */
+    RILLE_ERROR_NONFINITE  /* in anomaly mode: a NaN or an infinity was made */
 } rille_status;
 
 typedef enum rille_dtype { RILLE_FLOAT32, RILLE_FLOAT64, RILLE_INT64, RILLE_UINT8, RILLE_BOOL } rille_dtype;
@@ -312,6 +313,25 @@ RILLE_API bool rille_is_leaf(const rille_tensor *t);                      /* not
 RILLE_API rille_status rille_retain_grad(rille_tensor *t);                /* backward keeps the gradient of this inner tensor too */
 RILLE_API rille_tensor *rille_gradient(rille_tensor *t);                  /* accumulated so far, same shape as t; NULL where there is none. Owned by t */
 RILLE_API rille_status rille_set_gradient(rille_tensor *t, rille_tensor *gradient); /* the same elements, outside the graph; NULL clears it */
+/* A hook is called in each backward and grad with the whole gradient of its tensor, before that goes on: a copy, which it may keep,
+ * but not free. It returns a tensor of the same shape and dtype to take the gradient's place, or NULL to leave it; where it fails
+ * it returns NULL and rille_fail tells why. It must not call backward or grad. Hooks run in the order in which they were added. */
+typedef rille_tensor *rille_hook(rille_tensor *gradient, void *user);
+RILLE_API rille_status rille_add_hook(rille_tensor *t, rille_hook *hook, void *user,
+                                      void (*release)(void *user)); /* release, if not NULL, is called once t and its graph have ended, or at removal */
+RILLE_API rille_status rille_remove_hook(rille_tensor *t, void *user); /* those of t's that were added with this `user` */
+RILLE_API void rille_fail(rille_context *cx, const char *message); /* from a callback: RILLE_ERROR_CALLBACK with this message */
+
+/* Anomaly mode: an operation fails with RILLE_ERROR_NONFINITE where its result has a NaN, or has an infinity and its operands have
+ * none; so does backward, of a gradient, and names the operation and the place in the caller's program that ran it. Slow.
+ * locate, if not NULL, writes that place ("script.lua:12", 0-terminated) when an operation is recorded. */
+typedef void rille_locate(void *user, char *text, size_t size);
+typedef struct rille_anomaly {
+    bool on;
+    rille_locate *locate;
+    void *user;
+} rille_anomaly;
+RILLE_API rille_anomaly rille_set_anomaly(rille_context *cx, rille_anomaly mode); /* returns what it was */
 RILLE_API bool rille_set_grad_enabled(rille_context *cx, bool on);        /* off: operations are not recorded; returns what it was */
 RILLE_API bool rille_grad_enabled(const rille_context *cx);
 RILLE_API rille_status rille_backward(rille_tensor *t, rille_tensor *seed); /* adds d(seed . t)/d(leaf) to every leaf's gradient; NULL seed: t is a scalar, seed 1. Frees the graph */
@@ -337,6 +357,11 @@ typedef struct rille_gradcheck_result {
  * float64 input that requires a gradient. Fails on NaN and where no element was checked. options NULL: defaults. */
 RILLE_API rille_status rille_gradcheck(rille_context *cx, rille_function *f, void *user, rille_tensor *const *inputs, int count,
                                        const rille_gradcheck_options *options, rille_gradcheck_result *result);
+
+/* The same of the gradient itself, as create_graph makes it: that of the inputs, and that of the vector which f's gradient is
+ * multiplied by, which messages and result count as one input more. */
+RILLE_API rille_status rille_gradgradcheck(rille_context *cx, rille_function *f, void *user, rille_tensor *const *inputs, int count,
+                                           const rille_gradcheck_options *options, rille_gradcheck_result *result);
 
 /* ---- Training ------------------------------------------------------------------------------------------------------ */
 

@@ -1,5 +1,6 @@
 /* Reverse-mode differentiation: of the nodes that the outputs reach, each is visited once all that use its output have been,
  * and its vector-Jacobian product hands its gradient on. No recursion, so depth is bounded by memory alone. */
+#include "autograd/hooks.h"
 #include "base/memory.h"
 #include "ops/ops.h"
 
@@ -102,18 +103,48 @@ typedef struct walk {
     bool create_graph;
     bool to_leaves; /* rille_backward: into gradients of leaves; else only where rille_grad wants them */
     bool free_graph;
+    rille_tensor *waiting; /* leaves whose hooks are to be run at the end, once their gradients are whole */
 } walk;
 
-static bool deliver(const walk *w, rl_edge *edge, rille_tensor *g)
+static bool deliver_to_leaf(const walk *w, rille_tensor *leaf, rille_tensor *g)
+{
+    if (leaf->capture != NULL)
+        return accumulate_kept(leaf->capture, g, w->create_graph);
+    return !w->to_leaves || accumulate_kept(&leaf->gradient, g, w->create_graph);
+}
+
+static bool deliver(walk *w, rl_edge *edge, rille_tensor *g)
 {
     g = rl_sum_to(g, edge->dtype, edge->rank, edge->shape);
     if (g == NULL)
         return false;
     if (edge->node != NULL)
         return accumulate(&edge->node->gradient, g);
-    if (edge->leaf->capture != NULL)
-        return accumulate_kept(edge->leaf->capture, g, w->create_graph);
-    return !w->to_leaves || accumulate_kept(&edge->leaf->gradient, g, w->create_graph);
+    rl_hooks *hooks = edge->leaf->hooks;
+    if (hooks == NULL || (edge->leaf->capture == NULL && !w->to_leaves))
+        return deliver_to_leaf(w, edge->leaf, g);
+    if (hooks->incoming == NULL) {
+        hooks->next_waiting = w->waiting;
+        w->waiting = rl_retain(edge->leaf);
+    }
+    return accumulate(&hooks->incoming, g);
+}
+
+/* Runs the hooks of the waiting leaves, as long as nothing fails, and lets go of all. */
+static bool finish_leaves(walk *w, bool ok)
+{
+    while (w->waiting != NULL) {
+        rille_tensor *leaf = w->waiting, *g = leaf->hooks->incoming;
+        w->waiting = leaf->hooks->next_waiting;
+        leaf->hooks->incoming = NULL;
+        rille_scope_push(w->context);
+        rille_tensor *whole = ok ? rl_hooks_run(leaf->hooks, g) : NULL;
+        ok = whole != NULL && deliver_to_leaf(w, leaf, whole);
+        rille_scope_pop(w->context);
+        rl_drop(g);
+        rl_drop(leaf);
+    }
+    return ok;
 }
 
 static rille_status already_freed(const rl_node *node)
@@ -124,11 +155,42 @@ static rille_status already_freed(const rl_node *node)
         node->op->name);
 }
 
-static bool visit(const walk *w, rl_node *node)
+/* The node's whole gradient, as its hooks leave it. */
+static bool run_hooks(rl_node *node)
 {
-    rille_tensor *g = node->gradient;
+    rille_tensor *g = rl_hooks_run(node->hooks, node->gradient);
     if (g == NULL)
+        return false;
+    rl_retain(g);
+    rl_drop(node->gradient);
+    node->gradient = g;
+    return true;
+}
+
+/* Hands g, the gradient of the node's output, on to its inputs. */
+static bool hand_on(walk *w, rl_node *node, rille_tensor *g)
+{
+    rille_tensor *gradient[RL_MOST_INPUTS] = {NULL};
+    node->op->vjp(node, g, gradient);
+    bool ok = rille_error(w->context) == NULL;
+    for (int i = 0; ok && i < node->edge_count; i++) {
+        if (!rl_needs(node, i))
+            continue;
+        ok = gradient[i] != NULL && (!w->context->anomaly.on || rl_is_sound_gradient(node, g, i, gradient[i])) &&
+             deliver(w, &node->edge[i], gradient[i]);
+    }
+    if (!ok)
+        rl_fail(w->context, RILLE_ERROR_GRAPH, "backward: '%s' gave no gradient", node->op->name);
+    return ok;
+}
+
+static bool visit(walk *w, rl_node *node)
+{
+    if (node->gradient == NULL)
         return true;
+    if (!run_hooks(node))
+        return false;
+    rille_tensor *g = node->gradient;
     if (node->output != NULL && node->output->retain_grad && w->to_leaves &&
         !accumulate_kept(&node->output->gradient, g, w->create_graph))
         return false;
@@ -136,15 +198,7 @@ static bool visit(const walk *w, rl_node *node)
         return false;
     if (node->freed)
         return already_freed(node) == RILLE_OK;
-
-    rille_tensor *gradient[RL_MOST_INPUTS] = {NULL};
-    node->op->vjp(node, g, gradient);
-    bool ok = rille_error(w->context) == NULL;
-    for (int i = 0; ok && i < node->edge_count; i++)
-        if (rl_needs(node, i))
-            ok = gradient[i] != NULL && deliver(w, &node->edge[i], gradient[i]);
-    if (!ok)
-        rl_fail(w->context, RILLE_ERROR_GRAPH, "backward: '%s' gave no gradient", node->op->name);
+    bool ok = hand_on(w, node, g);
     if (w->free_graph)
         rl_node_forget(node);
     rl_drop(node->gradient);
@@ -153,7 +207,7 @@ static bool visit(const walk *w, rl_node *node)
 }
 
 /* Visits every node of the list, each after all that lead to it. */
-static bool visit_all(const walk *w, const node_list *list)
+static bool visit_all(walk *w, const node_list *list)
 {
     rl_node *ready = NULL;
     for (size_t i = 0; i < list->count; i++)
@@ -183,8 +237,7 @@ static bool visit_all(const walk *w, const node_list *list)
 /* ---- From outputs to inputs ---- */
 
 /* Puts each output's seed (NULL: 1, for a scalar) where its gradient is summed. */
-static bool plant_seeds(const walk *w, const char *operation, rille_tensor *const *outputs, int count,
-                        rille_tensor *const *seeds)
+static bool plant_seeds(walk *w, const char *operation, rille_tensor *const *outputs, int count, rille_tensor *const *seeds)
 {
     for (int i = 0; i < count; i++) {
         rille_tensor *t = outputs[i], *seed = seeds == NULL ? NULL : seeds[i];
@@ -212,15 +265,18 @@ static bool plant_seeds(const walk *w, const char *operation, rille_tensor *cons
     return true;
 }
 
-static rille_status differentiate(const walk *w, const char *operation, rille_tensor *const *outputs, int count,
+static rille_status differentiate(walk *w, const char *operation, rille_tensor *const *outputs, int count,
                                   rille_tensor *const *seeds, node_list *list)
 {
     rille_context *cx = w->context;
     bool recording = rille_set_grad_enabled(cx, w->create_graph);
+    cx->differentiating = true;
     rille_scope_push(cx);
     bool ok = plant_seeds(w, operation, outputs, count, seeds);
     rille_scope_pop(cx);
     ok = ok && visit_all(w, list);
+    ok = finish_leaves(w, ok);
+    cx->differentiating = false;
     rille_set_grad_enabled(cx, recording);
     return ok ? RILLE_OK : rille_error_status(cx);
 }
@@ -230,6 +286,10 @@ static bool is_differentiable(const char *operation, rille_context *cx, const ri
 {
     if (rille_error(cx) != NULL)
         return false;
+    if (cx->differentiating) {
+        rl_fail(cx, RILLE_ERROR_GRAPH, "%s: a hook of a backward that is under way called it", operation);
+        return false;
+    }
     if (!rl_tracks(t))
         rl_fail(cx, RILLE_ERROR_GRAPH,
                 "%s: nothing that the output was computed from requires a gradient, or gradients were switched off", operation);
@@ -313,68 +373,4 @@ rille_status rille_grad(rille_tensor *const *outputs, int output_count, rille_te
     }
     rille_set_grad_enabled(cx, recording);
     return status;
-}
-
-/* ---- What a tensor says of gradients ---- */
-
-bool rille_requires_grad(const rille_tensor *t)
-{
-    return t != NULL && rl_tracks(t);
-}
-
-rille_status rille_set_requires_grad(rille_tensor *t, bool on)
-{
-    rille_context *cx = rl_enter("requires_grad", RL_LIST(t));
-    if (cx == NULL)
-        return RILLE_ERROR_NULL;
-    if (on && !rl_is_floating(t->dtype))
-        return rl_fail(cx, RILLE_ERROR_DTYPE, "requires_grad: dtype is %s; float32 or float64 expected",
-                       rille_dtype_name(t->dtype));
-    if (t->node != NULL)
-        return rl_fail(cx, RILLE_ERROR_GRAPH, "requires_grad: the tensor is the result of '%s'; detach it first",
-                       t->node->op->name);
-    t->requires_grad = on;
-    return RILLE_OK;
-}
-
-bool rille_is_leaf(const rille_tensor *t)
-{
-    return t != NULL && t->node == NULL;
-}
-
-rille_status rille_retain_grad(rille_tensor *t)
-{
-    rille_context *cx = rl_enter("retain_grad", RL_LIST(t));
-    if (cx == NULL)
-        return RILLE_ERROR_NULL;
-    if (!rl_tracks(t))
-        return rl_fail(cx, RILLE_ERROR_GRAPH, "retain_grad: the tensor takes no part in gradients");
-    t->retain_grad = true;
-    return RILLE_OK;
-}
-
-rille_tensor *rille_gradient(rille_tensor *t)
-{
-    return t == NULL ? NULL : t->gradient;
-}
-
-rille_status rille_set_gradient(rille_tensor *t, rille_tensor *gradient)
-{
-    rille_context *cx = rl_enter("gradient", gradient == NULL ? RL_LIST(t) : RL_LIST(t, gradient));
-    if (cx == NULL)
-        return RILLE_ERROR_NULL;
-    if (gradient != NULL && (!rl_same_shape(t, gradient) || t->dtype != gradient->dtype))
-        return rl_fail(cx, RILLE_ERROR_SHAPE, "gradient: %s %s given for a tensor that is %s %s",
-                       rille_dtype_name(gradient->dtype), RL_SHAPE(gradient), rille_dtype_name(t->dtype), RL_SHAPE(t));
-    rille_tensor *own = NULL;
-    if (gradient != NULL) { /* a view outside the graph, since a graph that leads back to t would keep both for ever */
-        rille_tensor *view = rl_view(gradient);
-        if (view == NULL)
-            return RILLE_ERROR_MEMORY;
-        own = rl_retain(view);
-        rille_free(view);
-    }
-    rl_drop(t->gradient);
-    t->gradient = own;
-    return RILLE_OK;
 }

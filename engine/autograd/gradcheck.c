@@ -175,3 +175,53 @@ rille_status rille_gradcheck(rille_context *cx, rille_function *f, void *user, r
     rille_scope_pop(cx);
     return status;
 }
+
+/* ---- The gradient of the gradient ---- */
+
+typedef struct twice {
+    rille_function *f;
+    void *user;
+} twice;
+
+/* Of f's inputs and then v, of its result's shape: sum over inputs of weights . d(v . f)/d(input). */
+static rille_tensor *weighted_gradient(rille_context *cx, rille_tensor *const *inputs, int count, void *user)
+{
+    const twice *t = user;
+    rille_tensor *wanted[MOST_INPUTS], *gradient[MOST_INPUTS] = {NULL}, *total = rille_scalar(cx, RILLE_FLOAT64, 0);
+    int n = 0;
+    for (int i = 0; i < count - 1; i++)
+        if (rille_requires_grad(inputs[i]))
+            wanted[n++] = inputs[i];
+    rille_tensor *y = t->f(cx, inputs, count - 1, t->user), *v = inputs[count - 1];
+    if (y == NULL || rille_grad(&y, 1, wanted, n, &v, true, gradient) != RILLE_OK)
+        return NULL;
+    for (int i = 0; i < n; i++)
+        if (gradient[i] != NULL)
+            total = rille_add(total, rille_sum(rille_mul(gradient[i], weights_like(gradient[i])), NULL, 0, false));
+    return total;
+}
+
+rille_status rille_gradgradcheck(rille_context *cx, rille_function *f, void *user, rille_tensor *const *inputs, int count,
+                                 const rille_gradcheck_options *options, rille_gradcheck_result *result)
+{
+    twice t = {f, user};
+    rille_tensor *all[MOST_INPUTS] = {NULL};
+    check c = {.context = cx, .f = f, .user = user, .inputs = inputs, .count = count};
+    rille_status status = check_inputs(&c);
+    if (status == RILLE_OK && count == MOST_INPUTS)
+        status = rl_fail(cx, RILLE_ERROR_ARGUMENT, "gradgradcheck: %d inputs; 1 ... %d expected", count, MOST_INPUTS - 1);
+    if (status != RILLE_OK)
+        return status;
+    rille_scope_push(cx);
+    bool recording = rille_set_grad_enabled(cx, true);
+    for (int i = 0; i < count; i++)
+        all[i] = inputs[i];
+    rille_tensor *y = call(&c);
+    all[count] = y == NULL ? NULL : weights_like(y);
+    status = all[count] == NULL ? rille_error_status(cx) : rille_set_requires_grad(all[count], true);
+    if (status == RILLE_OK)
+        status = rille_gradcheck(cx, weighted_gradient, &t, all, count + 1, options, result);
+    rille_set_grad_enabled(cx, recording);
+    rille_scope_pop(cx);
+    return status;
+}

@@ -82,6 +82,12 @@ rille_status rl_fail(rille_context *cx, rille_status status, const char *format,
     return status;
 }
 
+void rille_fail(rille_context *cx, const char *message)
+{
+    if (cx != NULL)
+        rl_fail(cx, RILLE_ERROR_CALLBACK, "%s", message == NULL ? "a callback failed" : message);
+}
+
 const char *rille_error(const rille_context *cx)
 {
     if (cx == NULL)

@@ -40,6 +40,8 @@ struct rille_context {
     int scope_depth;                /* how many were pushed */
 
     bool grad_enabled;
+    bool differentiating; /* a backward or grad is under way */
+    rille_anomaly anomaly;
     struct rl_node *dying; /* graph nodes that nobody refers to, on their way out */
     bool releasing;        /* somebody is freeing `dying` */
 

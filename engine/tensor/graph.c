@@ -52,8 +52,24 @@ static bool wants_record(const rille_tensor *out, rl_list inputs)
     return tracks && out->context->grad_enabled && rl_is_floating(out->dtype);
 }
 
+/* In anomaly mode: the line of the caller's program. False where memory is out. */
+static bool note_place(rl_node *node)
+{
+    const rille_anomaly *mode = &node->context->anomaly;
+    if (!mode->on || mode->locate == NULL)
+        return true;
+    node->place = rl_allocate_zeroed(node->context, RL_PLACE_SIZE);
+    if (node->place != NULL)
+        mode->locate(mode->user, node->place, RL_PLACE_SIZE);
+    return node->place != NULL;
+}
+
 rille_tensor *rl_record(rille_tensor *out, const rl_op *op, rl_list inputs, rl_list saved, const rl_attributes *attributes)
 {
+    if (out != NULL && out->context->anomaly.on && !out->context->differentiating && !rl_is_sound(out, op, &inputs)) {
+        rille_free(out);
+        return NULL;
+    }
     if (out == NULL || !wants_record(out, inputs))
         return out;
     rille_context *cx = out->context;
@@ -70,7 +86,7 @@ rille_tensor *rl_record(rille_tensor *out, const rl_op *op, rl_list inputs, rl_l
         node->attributes = *attributes;
     for (int i = 0; i < inputs.count; i++)
         set_edge(&node->edge[i], inputs.item[i]);
-    bool ok = true;
+    bool ok = note_place(node);
     for (int i = 0; i < saved.count; i++)
         ok = ok && save(node, saved.item[i], out);
     if (!ok) {
@@ -119,6 +135,8 @@ void rl_node_forget(rl_node *node)
 static void free_node(rl_node *node)
 {
     rl_node_forget(node);
+    rl_hooks_free(node->context, node->hooks);
+    rl_release(node->context, node->place, RL_PLACE_SIZE);
     rl_drop(node->gradient);
     for (int i = 0; i < node->edge_count; i++) {
         rl_node_drop(node->edge[i].node);

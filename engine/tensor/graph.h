@@ -56,11 +56,30 @@ typedef struct rl_edge { /* where the gradient of one input goes */
     int64_t shape[RILLE_MAX_RANK];
 } rl_edge;
 
+typedef struct rl_hook {
+    rille_hook *call; /* NULL once it was removed */
+    void *user;
+    void (*release)(void *user);
+    struct rl_hook *next;
+} rl_hook;
+
+typedef struct rl_hooks { /* of one tensor: held by its node or, where it is a leaf, by itself */
+    rl_hook *first;
+    rille_tensor *incoming;     /* of a leaf, during backward: its gradient, summed so far */
+    rille_tensor *next_waiting; /* of the leaves whose hooks are still to be run */
+} rl_hooks;
+
+void rl_hooks_free(rille_context *cx, rl_hooks *hooks); /* NULL is allowed */
+
+enum { RL_PLACE_SIZE = 96 };
+
 struct rl_node {
     rille_context *context;
     const rl_op *op;
     size_t references;
     rl_attributes attributes;
+    rl_hooks *hooks; /* of the output; NULL where it has none */
+    char *place;     /* RL_PLACE_SIZE bytes, where anomaly mode was on: the line of the caller's program */
 
     int saved_count;
     struct {
@@ -90,6 +109,11 @@ bool rl_needs(const rl_node *node, int input);
 
 /* The i-th saved tensor; NULL, with the error recorded, where it was written in place since. */
 rille_tensor *rl_saved(rl_node *node, int i);
+
+/* In anomaly mode: false, with the error recorded, where `out` of the operation, or the gradient of its i-th input, is not
+ * finite as it should be. `g` is the gradient that it was made from. */
+bool rl_is_sound(const rille_tensor *out, const rl_op *op, const rl_list *inputs);
+bool rl_is_sound_gradient(const rl_node *node, const rille_tensor *g, int i, const rille_tensor *gradient);
 
 bool rl_tracks(const rille_tensor *t); /* operations on t are to be recorded */
 

@@ -91,6 +91,7 @@ void rl_drop(rille_tensor *t)
         if (t->node != NULL && t->node->output == t)
             t->node->output = NULL;
         rl_node_drop(t->node);
+        rl_hooks_free(t->context, t->hooks);
         drop_storage(t->context, t->storage);
         rl_release(t->context, t, sizeof *t);
         t = gradient;

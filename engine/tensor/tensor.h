@@ -30,6 +30,7 @@ struct rille_tensor {
     struct rl_node *node; /* the operation that made it; NULL: a leaf */
     rille_tensor *gradient;
     rille_tensor **capture; /* where the running rille_grad wants this leaf's gradient */
+    struct rl_hooks *hooks; /* of a leaf; NULL where it has none */
 };
 
 enum { RL_MOST_INPUTS = 2 + RILLE_MAX_PARAMETERS }; /* of one operation */

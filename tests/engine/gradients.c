@@ -300,23 +300,6 @@ Test(gradients, first)
     }
 }
 
-/* Of inputs x and a seed v (the last input): the sum over inputs of <d<v, f(x)>/dx, fixed weights>. */
-static rille_tensor *gradient_of(rille_context *cx, inputs x, int count, void *user)
-{
-    const sample *a = user;
-    rille_tensor *y = a->f(cx, x, count - 1, NULL), *g[MOST] = {NULL}, *total = rille_scalar(cx, RILLE_FLOAT64, 0);
-    if (rille_grad(&y, 1, x, count - 1, &x[count - 1], true, g) != RILLE_OK)
-        return NULL;
-    for (int i = 0; i < count - 1; i++) {
-        operand like = {.rank = rille_rank(x[i]), .low = 0.5, .high = 1.5};
-        for (int d = 0; d < like.rank; d++)
-            like.shape[d] = rille_shape(x[i])[d];
-        if (g[i] != NULL)
-            total = rille_add(total, rille_sum(rille_mul(g[i], rille_detach(make_input(cx, &like, 5 + i))), NULL, 0, false));
-    }
-    return total;
-}
-
 Test(gradients, second)
 {
     int checked = 0;
@@ -328,12 +311,7 @@ Test(gradients, second)
         rille_tensor *x[MOST];
         for (int i = 0; i < a->count; i++)
             x[i] = make_input(cx, &a->input[i], i);
-        rille_tensor *y = a->f(cx, x, a->count, NULL);
-        operand seed = {.rank = rille_rank(y), .low = -1, .high = 1.2};
-        for (int d = 0; d < seed.rank; d++)
-            seed.shape[d] = rille_shape(y)[d];
-        x[a->count] = make_input(cx, &seed, 3);
-        rille_status status = rille_gradcheck(cx, gradient_of, (void *)a, x, a->count + 1, NULL, NULL);
+        rille_status status = rille_gradgradcheck(cx, a->f, NULL, x, a->count, NULL, NULL);
         cr_expect(status == RILLE_OK, "gradient of %s: %s", a->name, rille_error(cx));
         checked++;
         rille_close(cx);
@@ -390,5 +368,25 @@ Test(gradcheck, notices)
     rille_gradcheck_options skip_all = {.step = 0.3, .kink = everywhere, .kink_count = 9};
     cr_expect_eq(rille_gradcheck(cx, f_clone, NULL, &x, 1, &skip_all, NULL), RILLE_ERROR_ARGUMENT);
     cr_expect_str_eq(rille_error(cx), "gradcheck: no element was checked (3 skipped at kinks)");
+    rille_close(cx);
+}
+
+/* x^2 with the right gradient and a wrong gradient of that: 2 x detached. */
+FUNCTION(wrong_twice, rille_with_derivative(rille_mul(rille_detach(x[0]), rille_detach(x[0])), x[0],
+                                            rille_mul(rille_scalar(cx, RILLE_FLOAT64, 2), rille_detach(x[0]))))
+
+Test(gradcheck, notices_a_wrong_second_gradient)
+{
+    rille_context *cx = rille_open(NULL);
+    rille_tensor *x = make_input(cx, &(operand){.rank = 1, .shape = {3}, .low = -2, .high = 2}, 0), *many[16];
+    rille_gradcheck_result result;
+    cr_expect_eq(rille_gradcheck(cx, wrong_twice, NULL, &x, 1, NULL, NULL), RILLE_OK);
+    cr_expect_eq(rille_gradgradcheck(cx, wrong_twice, NULL, &x, 1, NULL, &result), RILLE_ERROR_CALLBACK);
+    cr_expect(result.input == 0 && result.analytic == 0 && fabs(result.numeric) > 1, "%s", rille_error(cx));
+    rille_clear_error(cx);
+    for (int i = 0; i < 16; i++)
+        many[i] = x;
+    cr_expect_eq(rille_gradgradcheck(cx, f_clone, NULL, many, 16, NULL, NULL), RILLE_ERROR_ARGUMENT);
+    cr_expect_str_eq(rille_error(cx), "gradgradcheck: 16 inputs; 1 ... 15 expected");
     rille_close(cx);
 }

@@ -51,6 +51,144 @@ Test(graph, inner_gradients_on_demand)
     rille_close(cx);
 }
 
+/* ---- Hooks ---- */
+
+typedef struct witness {
+    int calls, released;
+    double seen;
+    rille_tensor *watched; /* a hook may remove itself: what it is on */
+    enum { LOOK, DOUBLE, REMOVE, FAIL, WRONG_SHAPE, WALK, WRITE } what;
+} witness;
+
+static rille_tensor *witness_hook(rille_tensor *g, void *user)
+{
+    witness *w = user;
+    w->calls++;
+    w->seen = rille_item(g);
+    switch (w->what) {
+    case LOOK: return NULL;
+    case DOUBLE: return rille_add(g, g);
+    case REMOVE: rille_remove_hook(w->watched, w); return NULL;
+    case FAIL: rille_fail(rille_context_of(g), "it does not like it"); return NULL;
+    case WRONG_SHAPE: return rille_zeros(rille_context_of(g), RILLE_FLOAT64, SHAPE(2));
+    case WALK: rille_backward(w->watched, NULL); return NULL;
+    case WRITE: *(double *)rille_data(g) = 1000; return NULL;
+    }
+    return NULL;
+}
+
+static void release_witness(void *user)
+{
+    ((witness *)user)->released++;
+}
+
+Test(graph, hooks_see_and_replace_whole_gradients)
+{
+    rille_context *cx = open_with(1, 0);
+    witness on_leaf = {.what = DOUBLE}, after = {.what = WRITE}, inner = {.what = DOUBLE};
+    rille_tensor *a = leaf(cx, 3), *y = rille_mul(a, a), *z = rille_add(rille_mul(y, y), y); /* a^4 + a^2 */
+    cr_expect_eq(rille_add_hook(a, witness_hook, &on_leaf, release_witness), RILLE_OK);
+    cr_expect_eq(rille_add_hook(a, witness_hook, &after, NULL), RILLE_OK);
+    cr_expect_eq(rille_add_hook(y, witness_hook, &inner, release_witness), RILLE_OK);
+    rille_tensor *inputs[] = {a, y}, *g[2];
+    cr_expect_eq(rille_grad(&z, 1, inputs, 2, NULL, true, g), RILLE_OK);
+    EXPECT_VALUES(g[1], 38);  /* 2 (2 y + 1) */
+    EXPECT_VALUES(g[0], 456); /* 2 . 38 . 2 a */
+    cr_expect(inner.seen == 19 && on_leaf.seen == 228 && after.seen == 456);
+    cr_expect_eq(rille_backward(z, NULL), RILLE_OK);
+    EXPECT_VALUES(rille_gradient(a), 456);
+    cr_expect(inner.calls == 2 && on_leaf.calls == 2 && after.calls == 2);
+
+    cr_expect_eq(rille_remove_hook(a, &on_leaf), RILLE_OK);
+    cr_expect(on_leaf.released == 1 && inner.released == 0);
+    cr_expect_eq(rille_set_gradient(a, NULL), RILLE_OK);
+    cr_expect_eq(rille_backward(rille_add(a, a), NULL), RILLE_OK);
+    EXPECT_VALUES(rille_gradient(a), 2);
+    cr_expect(on_leaf.calls == 2 && after.calls == 3);
+    EXPECT_NO_ERROR(cx);
+    rille_close(cx);
+    cr_expect_eq(inner.released, 1);
+}
+
+Test(graph, hooks_of_leaves_outside_are_not_called)
+{
+    rille_context *cx = open_with(1, 0);
+    witness w = {.what = LOOK}, self = {.what = REMOVE};
+    rille_tensor *a = leaf(cx, 3), *b = leaf(cx, 4), *y = rille_mul(a, b), *g;
+    rille_add_hook(b, witness_hook, &w, NULL);
+    self.watched = a;
+    rille_add_hook(a, witness_hook, &self, release_witness);
+    cr_expect_eq(rille_grad(&y, 1, &a, 1, NULL, false, &g), RILLE_OK);
+    cr_expect(w.calls == 0 && self.calls == 1 && self.released == 1);
+    cr_expect_eq(rille_backward(b, NULL), RILLE_OK); /* a leaf is its own output */
+    cr_expect(w.calls == 1 && w.seen == 1);
+    rille_add_hook(a, witness_hook, &w, NULL); /* where one was removed */
+    cr_expect_eq(rille_backward(y, NULL), RILLE_OK);
+    cr_expect(w.calls == 3 && self.calls == 1);
+    rille_close(cx);
+}
+
+Test(graph, hooks_that_fail)
+{
+    static const struct {
+        int what;
+        rille_status status;
+        const char *message;
+    } failing[] = {
+        {FAIL, RILLE_ERROR_CALLBACK, "it does not like it"},
+        {WRONG_SHAPE, RILLE_ERROR_SHAPE, "hook: it returned float64 [2] for a gradient that is float64 []"},
+        {WALK, RILLE_ERROR_GRAPH, "backward: a hook of a backward that is under way called it"},
+    };
+    rille_context *cx = open_with(1, 0);
+    for (int i = 0; i < 3; i++)
+        for (int inner = 0; inner < 2; inner++) {
+            rille_tensor *a = leaf(cx, 3), *y = rille_mul(a, a);
+            witness w = {.what = failing[i].what, .watched = y};
+            rille_add_hook(inner ? y : a, witness_hook, &w, release_witness);
+            EXPECT_STATUS(cx, rille_backward(rille_mul(y, y), NULL), failing[i].status, failing[i].message);
+            cr_expect_null(rille_gradient(a));
+            rille_remove_hook(inner ? y : a, &w); /* whose user ends here */
+            cr_expect_eq(w.released, 1);
+        }
+    EXPECT_STATUS(cx, rille_add_hook(rille_scalar(cx, RILLE_FLOAT64, 1), witness_hook, NULL, NULL), RILLE_ERROR_GRAPH,
+                  "hook: the tensor takes no part in gradients");
+    EXPECT_STATUS(cx, rille_add_hook(leaf(cx, 1), NULL, NULL, NULL), RILLE_ERROR_ARGUMENT, "hook: the function is NULL");
+    rille_close(cx);
+}
+
+/* ---- Anomaly mode ---- */
+
+static void locate(void *user, char *text, size_t size)
+{
+    snprintf(text, size, "%s", (const char *)user);
+}
+
+Test(graph, anomalies_are_named_where_they_are_made)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *x = rille_from(cx, RILLE_FLOAT64, SHAPE(2, 2), (double[]){1, -2, 0, 4}), *y;
+    rille_tensor *nan = rille_scalar(cx, RILLE_FLOAT64, NAN), *inf = rille_scalar(cx, RILLE_FLOAT64, INFINITY);
+    rille_set_requires_grad(x, true);
+    cr_expect_not_null(rille_log(x));
+    cr_expect(!rille_set_anomaly(cx, (rille_anomaly){true, locate, "net.c:7"}).on);
+    EXPECT_FAILS(cx, rille_log(x), RILLE_ERROR_NONFINITE, "log: made NaN at [0, 1] of [2, 2], from finite operands");
+    EXPECT_FAILS(cx, rille_div(rille_scalar(cx, RILLE_FLOAT64, 1), rille_abs(rille_transpose(x, 0, 1))), RILLE_ERROR_NONFINITE,
+                 "div: made an infinity at [0, 1] of [2, 2], from finite operands");
+    EXPECT_FAILS(cx, rille_mul(x, nan), RILLE_ERROR_NONFINITE, "mul: its operand 2 has NaN");
+    EXPECT_FAILS(cx, rille_sub(inf, inf), RILLE_ERROR_NONFINITE, "sub: made NaN, from infinite operands");
+    cr_expect_not_null(rille_mul(inf, inf));
+
+    y = rille_sqrt(rille_mul(x, x)); /* its derivative at 0 is infinite */
+    EXPECT_STATUS(cx, rille_backward(rille_sum(y, NULL, 0, false), NULL), RILLE_ERROR_NONFINITE,
+                  "backward: 'sqrt' of net.c:7 made an infinity at [1, 0] of [2, 2], the gradient of its operand 1");
+    EXPECT_STATUS(cx, rille_backward(rille_neg(rille_select(rille_select(x, 0, 0), 0, 0)), nan), RILLE_ERROR_NONFINITE,
+                  "backward: 'neg' of net.c:7 was given a gradient with NaN");
+    cr_expect(rille_set_anomaly(cx, (rille_anomaly){0}).on);
+    cr_expect_not_null(rille_log(x));
+    EXPECT_NO_ERROR(cx);
+    rille_close(cx);
+}
+
 Test(graph, what_is_refused)
 {
     rille_context *cx = open_with(1, 0);

@@ -219,6 +219,21 @@ static rille_tensor *gradient_with(rille_context *cx, const bench *b, bool creat
     return g;
 }
 
+static rille_tensor *double_it(rille_tensor *g, void *user)
+{
+    (void)user;
+    return rille_add(g, g);
+}
+
+static rille_tensor *hooked_gradient(rille_context *cx, const bench *b) /* in anomaly mode too */
+{
+    rille_anomaly was = rille_set_anomaly(cx, (rille_anomaly){.on = true});
+    rille_tensor *g = rille_add_hook(b->x, double_it, NULL, NULL) == RILLE_OK ? gradient_with(cx, b, false) : NULL;
+    rille_remove_hook(b->x, NULL);
+    rille_set_anomaly(cx, was);
+    return g;
+}
+
 static rille_tensor *measured(rille_context *cx, const bench *b) /* NULL where one of three measurements fails */
 {
     rille_statistics s;
@@ -294,6 +309,7 @@ static rille_tensor *copied(rille_context *cx, const bench *b) /* overlapping, s
     X(cross_entropy, rille_cross_entropy(b->turned, b->labels))                                                                \
     X(grad, gradient_with(cx, b, false))                                                                                       \
     X(grad_of_grad, gradient_with(cx, b, true))                                                                                \
+    X(hooked_gradient, hooked_gradient(cx, b))                                                                                 \
     X(measure, measured(cx, b))
 CALLS(CALL)
 
