@@ -44,6 +44,20 @@ static int memory(lua_State *L)
     return 1;
 }
 
+/* rille.memory_limit([bytes]): the most bytes that tensors, graphs and the pool may hold at once; 0: no limit */
+static int memory_limit(lua_State *L)
+{
+    rille_context *cx = rlua_context(L);
+    if (!lua_isnoneornil(L, 1)) {
+        int64_t bytes = rlua_integer(L, 1, 1, "limit");
+        if (bytes < 0)
+            rlua_bad_argument(L, 1, "limit must not be negative, got %I", (LUAI_UACINT)bytes);
+        rille_set_memory_limit(cx, (size_t)bytes);
+    }
+    lua_pushinteger(L, (lua_Integer)rille_memory_usage(cx).limit);
+    return 1;
+}
+
 /* rille.info(): {isa =, isas = {those that can be had here, best first}, lua =, threads =, version =}, and isa_refused =
  * where RILLE_ISA names another: why it is not in use */
 static int info(lua_State *L)
@@ -87,5 +101,6 @@ static int raise(lua_State *L)
 }
 
 const luaL_Reg rlua_context_functions[] = {
-    {"info", info}, {"manual_seed", manual_seed}, {"memory", memory}, {"raise", raise}, {"threads", threads}, {NULL, NULL},
+    {"info", info},   {"manual_seed", manual_seed}, {"memory", memory}, {"memory_limit", memory_limit},
+    {"raise", raise}, {"threads", threads},         {NULL, NULL},
 };

@@ -120,6 +120,7 @@ RILLE_API void rille_cancel(rille_context *cx);        /* from any thread: the r
 RILLE_API int rille_threads(const rille_context *cx);  /* the most threads an operation may use */
 RILLE_API rille_status rille_set_threads(rille_context *cx, int threads); /* 1 to 1024 */
 RILLE_API rille_memory rille_memory_usage(const rille_context *cx);
+RILLE_API void rille_set_memory_limit(rille_context *cx, size_t bytes); /* as rille_options.memory_limit, from now on; may be below what is in use: then nothing more is given out */
 RILLE_API void rille_memory_trim(rille_context *cx);   /* gives the pool back to the allocator */
 RILLE_API void rille_manual_seed(rille_context *cx, uint64_t seed); /* restarts the random numbers at the seed's stream */
 

@@ -41,6 +41,13 @@ void rille_memory_trim(rille_context *cx)
     }
 }
 
+void rille_set_memory_limit(rille_context *cx, size_t bytes)
+{
+    cx->options.memory_limit = cx->memory.limit = bytes;
+    if (bytes != 0 && cx->memory.current + cx->memory.pooled > bytes)
+        rille_memory_trim(cx);
+}
+
 static bool within_limit(const rille_context *cx, size_t size)
 {
     const rille_memory *m = &cx->memory;

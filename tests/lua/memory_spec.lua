@@ -198,6 +198,51 @@ describe("memory that is not there", function()
     end)
 end)
 
+describe("rille.memory_limit", function()
+    local nn, optim = require "rille.nn", require "rille.optim"
+
+    local function train()
+        rille.manual_seed(1)
+        local net = nn.Sequential { nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2) }
+        local sgd = optim.SGD(net:parameters(), { lr = 0.1, momentum = 0.9 })
+        for _ = 1, 2 do
+            sgd:zero_grad()
+            rille.cross_entropy(net(rille.randn(5, 3)), { 1, 2, 1, 2, 1 }):backward()
+            sgd:step()
+        end
+        return net[1].weight:totable()
+    end
+
+    it("is kept at every size, with a clean error, no leak, and a context that goes on", function()
+        local undisturbed = train()
+        local base, failures, room = live(), 0, 64
+        repeat
+            rille.memory_limit(base + room)
+            local ok, message = pcall(train)
+            rille.memory_limit(0)
+            if not ok then
+                failures = failures + 1
+                assert.matches("out of memory: %d+ bytes wanted, %d+ in use, the limit is %d+$", message)
+            end
+            assert.equal(base, live())
+            room = room + 64
+        until ok
+        assert.is_true(failures > 20)
+        assert.same(undisturbed, train())
+    end)
+
+    it("may be below what is in use, and is no number but a whole one from 0", function()
+        local t = rille.ones(1000)
+        rille.memory_limit(1)
+        assert.is_false(pcall(rille.ones, 2000000))
+        assert.equal(1, rille.memory_limit())
+        assert.equal(0, rille.memory_limit(0))
+        assert.equal(1000, t:sum():item())
+        assert.has_error(function() rille.memory_limit(-1) end)
+        assert.has_error(function() rille.memory_limit(0.5) end)
+    end)
+end)
+
 describe("finalisers", function()
     it("of the script may use and free tensors", function()
         local base = live()
