@@ -173,6 +173,7 @@ extern const luaL_Reg rlua_autograd_both[], rlua_autograd_functions[];
 extern const luaL_Reg rlua_hooks_both[];
 extern const luaL_Reg rlua_measure_functions[];
 extern const luaL_Reg rlua_context_functions[];
+extern const luaL_Reg rlua_window_both[];
 
 /* Adds the functions of a list to the table at each of the two indices (0: none), each function made once. With `extra`
  * the value at the top is their one more upvalue, and is popped. */

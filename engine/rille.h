@@ -283,6 +283,17 @@ RILLE_API rille_tensor *rille_argmin(rille_tensor *t, int dim, bool keepdim); /*
 
 RILLE_API rille_tensor *rille_matmul(rille_tensor *a, rille_tensor *b); /* [..., n, k] [..., k, m] -> [..., n, m]; a vector gains a 1 and loses it again */
 RILLE_API rille_tensor *rille_linear(rille_tensor *x, rille_tensor *weight, rille_tensor *bias); /* x W^T + b: [..., in] [out, in] [out] -> [..., out]; bias may be omitted with NULL */
+typedef struct rille_convolution { /* rows, columns; conv1d reads [0] alone */
+    int64_t stride[2];   /* 0: 1 */
+    int64_t padding[2];  /* zeros on both sides */
+    int64_t dilation[2]; /* from one element of the kernel to the next; 0: 1 */
+    int64_t groups;      /* channels that see each other: both sides are cut into so many; 0: 1 */
+} rille_convolution;
+/* y[b, o, p] = bias[o] + sum over i, k of weight[o, i, k] x[b, group(o) in / groups + i, p stride - padding + k dilation] (the kernel is not
+ * turned around): [n, in, h, w] [out, in / groups, kh, kw] [out] -> [n, out, h', w'], h' = floor((h + 2 padding - dilation (kh - 1) - 1) / stride) + 1,
+ * and [in, h, w] -> [out, h', w']. conv1d has no h. bias may be omitted with NULL, options NULL: defaults. float32 sums are those of CBLAS. */
+RILLE_API rille_tensor *rille_conv1d(rille_tensor *x, rille_tensor *weight, rille_tensor *bias, const rille_convolution *options);
+RILLE_API rille_tensor *rille_conv2d(rille_tensor *x, rille_tensor *weight, rille_tensor *bias, const rille_convolution *options);
 RILLE_API rille_tensor *rille_activate(rille_tensor *x, rille_activation act, const double *params); /* f(x), any shape; params NULL: defaults */
 RILLE_API rille_tensor *rille_derivative(rille_tensor *x, rille_activation act, int order, const double *params); /* f(x), f'(x), f"(x) */
 /* The same with tensors for some of the parameters, those that the row says are learnable: tensors[i] of 1 element, or of as

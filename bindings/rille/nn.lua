@@ -7,6 +7,7 @@
 --
 -- nn.Module        the base class; see rille/nn/module.lua for a layer of one's own
 -- nn.Linear nn.Sequential nn.Flatten
+-- nn.Conv1d nn.Conv2d
 -- nn.Softmax nn.LogSoftmax nn.Softmin nn.Sparsemax nn.Hardmax   along a dimension, the last one by default; so are
 -- nn.GLU nn.ReGLU nn.BilinearGLU ... nn.Maxout nn.CReLU         which change its size
 -- nn.ReLU nn.LeakyReLU nn.Sigmoid nn.Tanh nn.Identity ...   one for each row of rille.activations, in PyTorch's spelling
@@ -17,6 +18,7 @@
 
 local rille = require "rille"
 local check = require "rille.check"
+local convolution = require "rille.nn.convolution"
 local init = require "rille.nn.initialization"
 local layers = require "rille.nn.layers"
 local module = require "rille.nn.module"
@@ -25,6 +27,12 @@ local nn = { Module = module.Module, is_module = module.is_module, init = init }
 
 for _, name in ipairs { "Linear", "Sequential", "Flatten", table.unpack(layers.along) } do
     nn[name] = layers[name]
+end
+
+for _, topic in ipairs { convolution } do
+    for name, class in pairs(topic) do
+        nn[name] = class
+    end
 end
 
 -- Made when first asked for, so that an activation registered later has its module as well.

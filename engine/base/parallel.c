@@ -31,6 +31,20 @@ int rl_parallel_default_threads(void)
 #endif
 }
 
+/* Set where work begins: a thread of OpenMP's may have been another worker before. */
+static _Thread_local size_t worker;
+
+size_t rl_parallel_worker(void)
+{
+    return worker;
+}
+
+size_t rl_parallel_workers(const rille_context *cx, size_t n, size_t grain)
+{
+    const size_t chunks = rl_chunks(n, grain), threads = (size_t)cx->options.threads;
+    return threads < chunks ? threads : chunks;
+}
+
 static void do_chunk(rille_context *cx, size_t n, size_t grain, size_t chunk, rl_body *body, void *work)
 {
     if (atomic_load_explicit(&cx->cancelled, memory_order_relaxed))
@@ -44,19 +58,20 @@ static void do_chunks(rille_context *cx, size_t n, size_t grain, size_t piece, r
 {
     size_t chunks = rl_chunks(n, grain);
 #ifdef _OPENMP
-    int threads = cx->options.threads;
-    if ((size_t)threads > chunks)
-        threads = (int)chunks;
+    const int threads = (int)rl_parallel_workers(cx, n, grain);
     if (threads > 1 && !forked && !omp_in_parallel()) {
         size_t pieces = rl_chunks(n, piece);
 #pragma omp parallel for num_threads(threads) schedule(static)
-        for (size_t i = 0; i < pieces; i++)
+        for (size_t i = 0; i < pieces; i++) {
+            worker = (size_t)omp_get_thread_num();
             do_chunk(cx, n, piece, i, body, work);
+        }
         return;
     }
 #else
     (void)piece;
 #endif
+    worker = 0;
     for (size_t chunk = 0; chunk < chunks; chunk++)
         do_chunk(cx, n, grain, chunk, body, work);
 }

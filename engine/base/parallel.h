@@ -27,6 +27,11 @@ rille_status rl_parallel_for(rille_context *cx, const char *operation, size_t n,
  * grain. There are as many threads as rl_parallel_for would take. */
 rille_status rl_parallel_map(rille_context *cx, const char *operation, size_t n, size_t grain, rl_body *body, void *work);
 
+/* Scratch memory: how many threads rl_parallel_for has do such work at once, at most, and, in a body, which of them this one
+ * is, from 0 on. What is computed must not depend on it. */
+size_t rl_parallel_workers(const rille_context *cx, size_t n, size_t grain);
+size_t rl_parallel_worker(void);
+
 /* How many threads OpenMP itself would use. Must be called before any parallel region: forks are watched from then on. */
 int rl_parallel_default_threads(void);
 

@@ -34,6 +34,7 @@ typedef union rl_attributes { /* what an operation must remember beside tensors 
     struct {
         double low, high;
     } bounds;
+    rille_convolution convolution;
     struct {
         rille_activation act;
         int order;

@@ -98,6 +98,9 @@ FUNCTION(f_matmul, rille_matmul(x[0], x[1]))
 FUNCTION(f_matmul_transposed, rille_matmul(rille_transpose(x[0], 0, 1), rille_transpose(x[1], 0, 1)))
 FUNCTION(f_linear, rille_linear(x[0], x[1], x[2]))
 FUNCTION(f_linear_without_bias, rille_linear(x[0], x[1], NULL))
+FUNCTION(f_conv1d, rille_conv1d(x[0], x[1], x[2], &(rille_convolution){.stride = {2}, .padding = {1}}))
+FUNCTION(f_conv2d, rille_conv2d(x[0], x[1], NULL, &(rille_convolution){.padding = {1, 0}, .dilation = {1, 2}, .groups = 2}))
+FUNCTION(f_conv2d_strided, rille_conv2d(rille_transpose(x[0], 0, 1), x[1], x[2], &(rille_convolution){.stride = {1, 2}}))
 FUNCTION(f_activation_product, rl_activation_product(x[0], x[1], RILLE_TANH, 1, NULL))
 FUNCTION(f_softmax, rille_softmax(x[0], -1))
 FUNCTION(f_softmax_down, rille_softmax(x[0], 0))
@@ -123,6 +126,19 @@ FUNCTION(f_affine_shifted, rille_activate_with(x[0], RILLE_AFFINE, NULL, (rille_
 FUNCTION(f_snake_slope, rille_derivative_with(x[0], RILLE_SNAKE, 1, NULL, &x[1]))
 
 FUNCTION(f_with_derivative, rille_with_derivative(rille_exp(rille_detach(x[0])), x[0], rille_exp(x[0])))
+
+/* Gradients of a convolution are operations of their own, reached through it. */
+static rille_tensor *conv_gradient(rille_context *cx, inputs x, int by, int rank, const int64_t *shape)
+{
+    rille_tensor *zeros = rille_zeros(cx, RILLE_FLOAT64, rank, shape), *gradient = NULL;
+    rille_set_requires_grad(zeros, true);
+    const rille_convolution options = {.stride = {2, 1}, .padding = {1, 1}};
+    rille_tensor *y = rille_conv2d(by == 0 ? zeros : x[0], by == 0 ? x[0] : zeros, NULL, &options);
+    rille_grad(&y, 1, &zeros, 1, &x[1], true, &gradient);
+    return gradient;
+}
+FUNCTION(f_conv_input, conv_gradient(cx, x, 0, 4, (int64_t[]){2, 2, 4, 3}))
+FUNCTION(f_conv_weight, conv_gradient(cx, x, 1, 4, (int64_t[]){3, 2, 2, 3}))
 
 /* index_add is index_select's gradient, and reached through it. */
 static rille_tensor *f_index_add(rille_context *cx, inputs x, int count, void *user)
@@ -150,6 +166,11 @@ static rille_tensor *f_index_add(rille_context *cx, inputs x, int count, void *u
     3,                                                                                                                         \
     {                                                                                                                          \
         a, b, c                                                                                                                \
+    }
+#define R4(a, b, c, d)                                                                                                         \
+    4,                                                                                                                         \
+    {                                                                                                                          \
+        a, b, c, d                                                                                                             \
     }
 #define ONE(...)                                                                                                               \
     1,                                                                                                                         \
@@ -220,6 +241,16 @@ static const sample samples[] = {
     {"linear over batches", RL_OP_linear, f_linear, 3, {{R3(2, 2, 2), -2, 2}, {R2(3, 2), -2, 2}, {R1(3), -2, 2}}, false},
     {"linear without bias", RL_OP_linear, f_linear_without_bias, 2, {{R2(3, 2), -2, 2}, {R2(4, 2), -2, 2}}, false},
     {"activation", RL_OP_activation, f_tanh, ONE(R2(2, 3), -2, 2), false},
+    {"conv1d", RL_OP_conv, f_conv1d, 3, {{R3(2, 3, 5), -2, 2}, {R3(2, 3, 3), -1, 1}, {R1(2), -1, 1}}, false},
+    {"conv2d in groups", RL_OP_conv, f_conv2d, 2, {{R4(2, 4, 2, 4), -2, 2}, {R4(2, 2, 3, 2), -1, 1}}, false},
+    {"conv2d of one image",
+     RL_OP_conv,
+     f_conv2d_strided,
+     3,
+     {{R3(3, 2, 4), -2, 2}, {R4(2, 2, 2, 2), -1, 1}, {R1(2), -1, 1}},
+     false},
+    {"conv_input", RL_OP_conv_input, f_conv_input, 2, {{R4(3, 2, 2, 3), -1, 1}, {R4(2, 3, 3, 3), -2, 2}}, false},
+    {"conv_weight", RL_OP_conv_weight, f_conv_weight, 2, {{R4(2, 2, 4, 3), -1, 1}, {R4(2, 3, 3, 3), -2, 2}}, false},
     {"activation_product", RL_OP_activation_product, f_activation_product, 2, {{R1(4), -2, 2}, {R1(4), -2, 2}}, true},
     {"prelu", RL_OP_learned_activation, f_prelu, 2, {{R2(4, 3), -2, 2}, {R1(1), 0.1, 0.5}}, false},
     {"prelu by channel", RL_OP_learned_activation, f_prelu, 2, {{R3(2, 3, 2), -2, 2}, {R1(3), -0.5, 0.5}}, false},

@@ -208,7 +208,7 @@ Test(memory, every_limit_is_kept)
 /* ---- Each call alone: where it fails, not one block more is held than before ---- */
 
 typedef struct bench { /* what the calls below are given */
-    rille_tensor *x, *turned, *whole, *index, *labels, *bias, *scalar, *loss, *wide;
+    rille_tensor *x, *turned, *images, *kernel, *whole, *index, *labels, *bias, *scalar, *loss, *wide;
 } bench;
 
 static rille_tensor *gradient_with(rille_context *cx, const bench *b, bool create_graph)
@@ -295,6 +295,8 @@ static rille_tensor *copied(rille_context *cx, const bench *b) /* overlapping, s
     X(matmul, rille_matmul(b->x, b->turned))                                                                                   \
     X(matmul_of_a_vector, rille_matmul(b->turned, b->bias))                                                                    \
     X(linear, rille_linear(b->turned, b->turned, b->bias))                                                                     \
+    X(conv1d, rille_conv1d(b->turned, b->kernel, b->bias, NULL))                                                               \
+    X(conv2d, rille_conv2d(b->images, b->images, NULL, &(rille_convolution){.padding = {1, 2}}))                               \
     X(tanh, rille_tanh(b->turned))                                                                                             \
     X(derivative, rille_derivative(b->x, RILLE_SIGMOID, 1, NULL))                                                              \
     X(softmax, rille_softmax(b->turned, 0))                                                                                    \
@@ -328,12 +330,17 @@ static bench make_bench(rille_context *cx)
                .labels = rille_from(cx, RILLE_INT64, SHAPE(4), (int64_t[]){2, 0, 2, 1}),
                .bias = rille_randn(cx, RILLE_FLOAT32, SHAPE(4)),
                .wide = rille_randn(cx, RILLE_FLOAT32, SHAPE(4, 4))};
+    b.images = rille_transpose(rille_randn(cx, RILLE_FLOAT32, SHAPE(17, 2, 2, 1)), 1, 2);
+    b.kernel = rille_transpose(rille_randn(cx, RILLE_FLOAT32, SHAPE(4, 2, 4)), 1, 2);
     rille_set_requires_grad(b.x, true);
     b.turned = rille_transpose(b.x, 0, 1);
     rille_tensor *hidden = rille_tanh(rille_linear(b.turned, b.turned, b.bias));
     rille_tensor *picked = rille_max(rille_index_select(rille_abs(hidden), 0, b.index), 1, false);
+    rille_tensor *pairs = rille_reshape(b.x, SHAPE(4, 2, 2));
+    rille_tensor *seen = rille_mean(rille_conv1d(pairs, pairs, b.bias, NULL), NULL, 0, false);
     b.loss =
         rille_add(rille_cross_entropy(rille_pow(rille_exp(hidden), b.whole), b.labels), rille_mean(picked, NULL, 0, false));
+    b.loss = rille_add(b.loss, seen);
     EXPECT_NO_ERROR(cx);
     return b;
 }

@@ -74,6 +74,9 @@ FUNCTION(f_min, rille_min(x[0], 1, false))
 FUNCTION(f_matmul, rille_matmul(x[0], x[1]))
 FUNCTION(f_matmul_transposed, rille_matmul(rille_transpose(x[0], 0, 1), x[1]))
 FUNCTION(f_linear, rille_linear(x[0], x[1], x[2]))
+FUNCTION(f_conv1d, rille_conv1d(x[0], x[1], NULL, &(rille_convolution){.stride = {2}, .padding = {3}}))
+FUNCTION(f_conv2d, rille_conv2d(x[0], x[1], x[2], &(rille_convolution){.padding = {1, 1}}))
+FUNCTION(f_conv2d_in_groups, rille_conv2d(x[0], x[1], NULL, &(rille_convolution){.groups = 3}))
 FUNCTION(f_tanh, rille_tanh(x[0]))
 FUNCTION(f_product, rl_activation_product(x[0], x[1], RILLE_SIGMOID, 1, NULL))
 FUNCTION(f_prelu, rille_activate_with(x[0], RILLE_PRELU, NULL, &x[1]))
@@ -86,6 +89,18 @@ FUNCTION(f_hardmax, rille_hardmax(x[0], 0))
 FUNCTION(f_glu, rille_glu(x[0], 1))
 FUNCTION(f_crelu, rille_crelu(x[0], 1))
 FUNCTION(f_cross_entropy, rille_cross_entropy(x[0], index_of(cx, 401, 700)))
+
+/* Gradients of a convolution, whose own turn is in the gradient of that gradient. */
+static rille_tensor *conv_gradient(rille_context *cx, inputs x, int by, int rank, const int64_t *shape)
+{
+    rille_tensor *zeros = rille_zeros(cx, rille_dtype_of(x[0]), rank, shape), *gradient = NULL;
+    rille_set_requires_grad(zeros, true);
+    rille_tensor *y = rille_conv2d(by == 0 ? zeros : x[0], by == 0 ? x[0] : zeros, NULL, NULL);
+    rille_grad(&y, 1, &zeros, 1, &x[1], true, &gradient);
+    return gradient;
+}
+FUNCTION(f_conv_input, conv_gradient(cx, x, 0, SHAPE(3, 70, 20, 21)))
+FUNCTION(f_conv_weight, conv_gradient(cx, x, 1, SHAPE(8, 3, 3, 3)))
 
 /* index_add is what index_select's gradient does, so its own turn is in the gradient of that gradient. */
 static rille_tensor *f_index_add(rille_context *cx, inputs x)
@@ -102,7 +117,7 @@ typedef struct sample {
     enum rl_op_id op;
     rille_tensor *(*f)(rille_context *cx, inputs x);
     int count;
-    int64_t shape[3][3]; /* rank, sizes */
+    int64_t shape[3][5]; /* rank, sizes */
 } sample;
 
 #define BIG                                                                                                                    \
@@ -159,6 +174,12 @@ static const sample samples[] = {
     {"matmul of many small ones", RL_OP_matmul, f_matmul, 2, {{2, 3, 40000}, {1, 40000}}},
     {"matmul of a transpose", RL_OP_matmul, f_matmul_transposed, 2, {{2, 256, 300}, {2, 256, 513}}},
     {"linear", RL_OP_linear, f_linear, 3, {{2, 400, 257}, {2, 300, 257}, {1, 300}}},
+    {"conv1d", RL_OP_conv, f_conv1d, 2, {{3, 3, 20, 3001}, {3, 9, 20, 7}}},
+    {"conv2d", RL_OP_conv, f_conv2d, 3, {{4, 19, 3, 30, 31}, {4, 8, 3, 3, 3}, {1, 8}}},
+    {"conv2d of many channels", RL_OP_conv, f_conv2d, 3, {{4, 2, 70, 20, 21}, {4, 33, 70, 3, 3}, {1, 33}}},
+    {"conv2d of single elements", RL_OP_conv, f_conv2d_in_groups, 2, {{4, 2, 600, 20, 21}, {4, 33, 200, 1, 1}}},
+    {"conv_input", RL_OP_conv_input, f_conv_input, 2, {{4, 33, 70, 3, 3}, {4, 3, 33, 18, 19}}},
+    {"conv_weight", RL_OP_conv_weight, f_conv_weight, 2, {{4, 19, 3, 30, 31}, {4, 19, 8, 28, 29}}},
     {"activation", RL_OP_activation, f_tanh, 1, {BIG}},
     {"activation_product", RL_OP_activation_product, f_product, 2, {BIG, BIG}},
     {"prelu", RL_OP_learned_activation, f_prelu, 2, {BIG, {1, 1}}},

@@ -2,6 +2,7 @@
 -- rille.activations.
 
 local rille = require "rille"
+local arguments = require "rille.nn.arguments"
 local check = require "rille.check"
 local init = require "rille.nn.initialization"
 local module = require "rille.nn.module"
@@ -10,13 +11,7 @@ local Module, is_module = module.Module, module.is_module
 
 local layers = {}
 
-local function check_input(self, x)
-    if not check.is_tensor(x) then
-        self:argument_error(1, "tensor expected, got %s", check.type_name(x))
-    elseif not check.is_floating(x) then
-        self:argument_error(1, "input is %s, expected float32 or float64", x:dtype())
-    end
-end
+local check_input = arguments.check_input
 
 ---- Linear -------------------------------------------------------------------------------------------------------------
 
@@ -30,9 +25,7 @@ function Linear:init(in_features, out_features, options)
     in_features = check.positive_integer(1, "Linear", "in_features", in_features)
     out_features = check.positive_integer(2, "Linear", "out_features", out_features)
     options = check.options(3, "Linear", options, { bias = true, dtype = "float32" })
-    if options.dtype ~= "float32" and options.dtype ~= "float64" then
-        check.argument(3, "Linear", "dtype: 'float32' or 'float64' expected, got '%s'", options.dtype)
-    end
+    arguments.check_dtype(3, "Linear", options.dtype)
     self.in_features, self.out_features = in_features, out_features
     local weight = rille.zeros(out_features, in_features, { dtype = options.dtype })
     self.weight = init.kaiming_uniform(weight, { a = math.sqrt(5) }):requires_grad(true)
@@ -243,9 +236,7 @@ end
 -- Puts tensors of `channels` elements that require a gradient in the place of the learnable parameters' values.
 local function make_learnable(class_name, known, values, options)
     local channels = check.positive_integer(1, class_name, "channels", options.channels or 1)
-    if options.dtype ~= "float32" and options.dtype ~= "float64" then
-        check.argument(1, class_name, "dtype: 'float32' or 'float64' expected, got '%s'", options.dtype)
-    end
+    arguments.check_dtype(1, class_name, options.dtype)
     for _, parameter in ipairs(known) do
         if parameter.learnable then
             local start = rille.full({ channels }, values[parameter.name], { dtype = options.dtype })
