@@ -294,6 +294,19 @@ typedef struct rille_convolution { /* rows, columns; conv1d reads [0] alone */
  * and [in, h, w] -> [out, h', w']. conv1d has no h. bias may be omitted with NULL, options NULL: defaults. float32 sums are those of CBLAS. */
 RILLE_API rille_tensor *rille_conv1d(rille_tensor *x, rille_tensor *weight, rille_tensor *bias, const rille_convolution *options);
 RILLE_API rille_tensor *rille_conv2d(rille_tensor *x, rille_tensor *weight, rille_tensor *bias, const rille_convolution *options);
+typedef struct rille_pooling { /* rows, columns; pools of one dimension read [0] alone */
+    int64_t kernel[2];
+    int64_t stride[2];    /* 0: the kernel's size, so that windows do not overlap */
+    int64_t padding[2];   /* on both sides, half a kernel at most */
+    bool ceil_mode;       /* a last window may reach past the padding, if it begins inside or in the padding on the left */
+    bool exclude_padding; /* averages are of the elements that are there; else zeros in the padding count as well */
+} rille_pooling;
+/* Of each plane [h, w] of x [..., h, w], h' = floor((h + 2 padding - kernel) / stride) + 1 (ceil_mode: ceil) by w' windows: the largest element (the
+ * padding is -Inf; NaN wins; gradient to the first of equals), and the average. One-dimensional ones: of x [..., l]. Integers give float32. */
+RILLE_API rille_tensor *rille_max_pool1d(rille_tensor *x, const rille_pooling *options);
+RILLE_API rille_tensor *rille_max_pool2d(rille_tensor *x, const rille_pooling *options);
+RILLE_API rille_tensor *rille_avg_pool1d(rille_tensor *x, const rille_pooling *options);
+RILLE_API rille_tensor *rille_avg_pool2d(rille_tensor *x, const rille_pooling *options);
 RILLE_API rille_tensor *rille_activate(rille_tensor *x, rille_activation act, const double *params); /* f(x), any shape; params NULL: defaults */
 RILLE_API rille_tensor *rille_derivative(rille_tensor *x, rille_activation act, int order, const double *params); /* f(x), f'(x), f"(x) */
 /* The same with tensors for some of the parameters, those that the row says are learnable: tensors[i] of 1 element, or of as

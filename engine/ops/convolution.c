@@ -16,33 +16,25 @@ static const char *name_of(int axes)
 
 /* ---- What fits ---- */
 
-static bool is_option(rille_context *cx, int axes, const char *what, int64_t value, int64_t least)
-{
-    if (value >= least && value <= INT_MAX)
-        return true;
-    rl_fail(cx, RILLE_ERROR_ARGUMENT, "%s: %s is %lld, not in %lld ... %d", name_of(axes), what, (long long)value,
-            (long long)least, INT_MAX);
-    return false;
-}
-
 /* The options with their defaults filled in, columns last also where there is only one dimension; false, with a message, where
  * one is out of range. */
 static bool complete_options(rille_context *cx, int axes, const rille_convolution *given, rille_convolution *options)
 {
+    const char *name = name_of(axes);
     *options = (rille_convolution){.stride = {1, 1}, .dilation = {1, 1}, .groups = 1};
     for (int i = 0; given != NULL && i < axes; i++) {
         const int at = RL_AXES - axes + i;
         options->stride[at] = given->stride[i] == 0 ? 1 : given->stride[i];
         options->padding[at] = given->padding[i];
         options->dilation[at] = given->dilation[i] == 0 ? 1 : given->dilation[i];
-        if (!is_option(cx, axes, "stride", options->stride[at], 1) ||
-            !is_option(cx, axes, "padding", options->padding[at], 0) ||
-            !is_option(cx, axes, "dilation", options->dilation[at], 1))
+        if (!rl_is_window_option(cx, name, "stride", options->stride[at], 1) ||
+            !rl_is_window_option(cx, name, "padding", options->padding[at], 0) ||
+            !rl_is_window_option(cx, name, "dilation", options->dilation[at], 1))
             return false;
     }
     if (given != NULL && given->groups != 0)
         options->groups = given->groups;
-    return is_option(cx, axes, "groups", options->groups, 1);
+    return rl_is_window_option(cx, name, "groups", options->groups, 1);
 }
 
 static bool has_dtypes(rille_context *cx, int axes, const rille_tensor *x, const rille_tensor *weight, const rille_tensor *bias)

@@ -5,8 +5,6 @@
 #include "base/isa.h"
 #include "ops/windows.h"
 
-#include <stdbool.h>
-
 typedef struct rl_columns { /* of an image [channels, in, in], the windows first ... first + count - 1, row-major */
     const rl_axis *axis;    /* RL_AXES of them */
     int64_t channels, first, count;

@@ -2,7 +2,7 @@
 #ifndef RL_OPS_WINDOWS_H
 #define RL_OPS_WINDOWS_H
 
-#include <stdint.h>
+#include "base/context.h"
 
 /* Along one dimension: window o has its k-th element at o stride - padding + k dilation, inside where that is in 0 ... in - 1. */
 typedef struct rl_axis {
@@ -26,5 +26,8 @@ static inline int64_t rl_end_inside(const rl_axis *a, int64_t k)
     const int64_t end = room <= 0 ? 0 : (room + a->stride - 1) / a->stride;
     return end < a->out ? end : a->out;
 }
+
+/* Whether an option is in `least` ... INT_MAX; else false, with a message. */
+bool rl_is_window_option(rille_context *cx, const char *operation, const char *what, int64_t value, int64_t least);
 
 #endif

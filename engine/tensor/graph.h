@@ -36,6 +36,10 @@ typedef union rl_attributes { /* what an operation must remember beside tensors 
     } bounds;
     rille_convolution convolution;
     struct {
+        rille_pooling options;
+        int axes;
+    } pooling;
+    struct {
         rille_activation act;
         int order;
         double parameter[RILLE_MAX_PARAMETERS];

@@ -22,6 +22,19 @@ typedef struct sample {
     bool integral; /* has no second derivative to speak of: gradcheck of the gradient is for the others */
 } sample;
 
+/* ---- Inputs ---- */
+
+/* Elements spread over [low, high] by the golden ratio: no two alike, none at 0 or at a kink of a row. */
+static rille_tensor *make_input(rille_context *cx, const operand *o, int seed)
+{
+    rille_tensor *t = rille_empty(cx, RILLE_FLOAT64, o->rank, o->shape);
+    cr_assert_not_null(t);
+    for (int64_t i = 0; i < t->numel; i++)
+        ((double *)rille_data(t))[i] = o->low + (o->high - o->low) * fmod(0.6180339887498949 * (double)(i + 1 + 7 * seed), 1.0);
+    cr_assert_eq(rille_set_requires_grad(t, true), RILLE_OK);
+    return t;
+}
+
 /* ---- The functions: each uses its operation once ---- */
 
 typedef rille_tensor *const *inputs;
@@ -101,6 +114,10 @@ FUNCTION(f_linear_without_bias, rille_linear(x[0], x[1], NULL))
 FUNCTION(f_conv1d, rille_conv1d(x[0], x[1], x[2], &(rille_convolution){.stride = {2}, .padding = {1}}))
 FUNCTION(f_conv2d, rille_conv2d(x[0], x[1], NULL, &(rille_convolution){.padding = {1, 0}, .dilation = {1, 2}, .groups = 2}))
 FUNCTION(f_conv2d_strided, rille_conv2d(rille_transpose(x[0], 0, 1), x[1], x[2], &(rille_convolution){.stride = {1, 2}}))
+FUNCTION(f_max_pool1d, rille_max_pool1d(rille_transpose(x[0], 0, 1), &(rille_pooling){.kernel = {3}, .stride = {2}}))
+FUNCTION(f_max_pool2d, rille_max_pool2d(x[0], &(rille_pooling){.kernel = {2, 3}, .stride = {1, 2}, .padding = {1, 1}}))
+FUNCTION(f_avg_pool1d, rille_avg_pool1d(rille_transpose(x[0], 0, 1), &(rille_pooling){.kernel = {3}, .stride = {2}}))
+FUNCTION(f_avg_pool2d, rille_avg_pool2d(x[0], &(rille_pooling){.kernel = {2, 2}, .padding = {1, 0}, .exclude_padding = true}))
 FUNCTION(f_activation_product, rl_activation_product(x[0], x[1], RILLE_TANH, 1, NULL))
 FUNCTION(f_softmax, rille_softmax(x[0], -1))
 FUNCTION(f_softmax_down, rille_softmax(x[0], 0))
@@ -139,6 +156,18 @@ static rille_tensor *conv_gradient(rille_context *cx, inputs x, int by, int rank
 }
 FUNCTION(f_conv_input, conv_gradient(cx, x, 0, 4, (int64_t[]){2, 2, 4, 3}))
 FUNCTION(f_conv_weight, conv_gradient(cx, x, 1, 4, (int64_t[]){3, 2, 2, 3}))
+
+/* So are those of pools. */
+static rille_tensor *pool_gradient(rille_context *cx, inputs x, bool largest)
+{
+    rille_tensor *in = make_input(cx, &(operand){.rank = 2, .shape = {2, 5}, .low = -2, .high = 2}, 4), *gradient = NULL;
+    const rille_pooling options = {.kernel = {3}, .stride = {1}, .padding = {1}};
+    rille_tensor *y = (largest ? rille_max_pool1d : rille_avg_pool1d)(in, &options);
+    rille_grad(&y, 1, &in, 1, &x[0], true, &gradient);
+    return gradient;
+}
+FUNCTION(f_max_pool_spread, pool_gradient(cx, x, true))
+FUNCTION(f_avg_pool_spread, pool_gradient(cx, x, false))
 
 /* index_add is index_select's gradient, and reached through it. */
 static rille_tensor *f_index_add(rille_context *cx, inputs x, int count, void *user)
@@ -251,6 +280,12 @@ static const sample samples[] = {
      false},
     {"conv_input", RL_OP_conv_input, f_conv_input, 2, {{R4(3, 2, 2, 3), -1, 1}, {R4(2, 3, 3, 3), -2, 2}}, false},
     {"conv_weight", RL_OP_conv_weight, f_conv_weight, 2, {{R4(2, 2, 4, 3), -1, 1}, {R4(2, 3, 3, 3), -2, 2}}, false},
+    {"max_pool1d of a transpose", RL_OP_max_pool, f_max_pool1d, ONE(R2(7, 2), -2, 2), false},
+    {"max_pool2d", RL_OP_max_pool, f_max_pool2d, ONE(R3(2, 3, 4), -2, 2), false},
+    {"max_pool_spread", RL_OP_max_pool_spread, f_max_pool_spread, ONE(R2(2, 5), -2, 2), false},
+    {"avg_pool1d of a transpose", RL_OP_avg_pool, f_avg_pool1d, ONE(R2(7, 2), -2, 2), false},
+    {"avg_pool2d", RL_OP_avg_pool, f_avg_pool2d, ONE(R3(2, 3, 4), -2, 2), false},
+    {"avg_pool_spread", RL_OP_avg_pool_spread, f_avg_pool_spread, ONE(R2(2, 5), -2, 2), false},
     {"activation_product", RL_OP_activation_product, f_activation_product, 2, {{R1(4), -2, 2}, {R1(4), -2, 2}}, true},
     {"prelu", RL_OP_learned_activation, f_prelu, 2, {{R2(4, 3), -2, 2}, {R1(1), 0.1, 0.5}}, false},
     {"prelu by channel", RL_OP_learned_activation, f_prelu, 2, {{R3(2, 3, 2), -2, 2}, {R1(3), -0.5, 0.5}}, false},
@@ -277,19 +312,6 @@ static const sample samples[] = {
     {"cross_entropy", RL_OP_cross_entropy, f_cross_entropy, ONE(R2(3, 4), -2, 2), false},
 };
 enum { SAMPLES = sizeof samples / sizeof samples[0] };
-
-/* ---- Inputs ---- */
-
-/* Elements spread over [low, high] by the golden ratio: no two alike, none at 0 or at a kink of a row. */
-static rille_tensor *make_input(rille_context *cx, const operand *o, int seed)
-{
-    rille_tensor *t = rille_empty(cx, RILLE_FLOAT64, o->rank, o->shape);
-    cr_assert_not_null(t);
-    for (int64_t i = 0; i < t->numel; i++)
-        ((double *)rille_data(t))[i] = o->low + (o->high - o->low) * fmod(0.6180339887498949 * (double)(i + 1 + 7 * seed), 1.0);
-    cr_assert_eq(rille_set_requires_grad(t, true), RILLE_OK);
-    return t;
-}
 
 static bool graph_has(const rl_node *node, const rl_op *op)
 {

@@ -297,6 +297,8 @@ static rille_tensor *copied(rille_context *cx, const bench *b) /* overlapping, s
     X(linear, rille_linear(b->turned, b->turned, b->bias))                                                                     \
     X(conv1d, rille_conv1d(b->turned, b->kernel, b->bias, NULL))                                                               \
     X(conv2d, rille_conv2d(b->images, b->images, NULL, &(rille_convolution){.padding = {1, 2}}))                               \
+    X(max_pool, rille_max_pool2d(b->turned, &(rille_pooling){.kernel = {2, 2}}))                                               \
+    X(avg_pool_of_integers, rille_avg_pool1d(b->whole, &(rille_pooling){.kernel = {2}}))                                       \
     X(tanh, rille_tanh(b->turned))                                                                                             \
     X(derivative, rille_derivative(b->x, RILLE_SIGMOID, 1, NULL))                                                              \
     X(softmax, rille_softmax(b->turned, 0))                                                                                    \
@@ -340,7 +342,9 @@ static bench make_bench(rille_context *cx)
     rille_tensor *seen = rille_mean(rille_conv1d(pairs, pairs, b.bias, NULL), NULL, 0, false);
     b.loss =
         rille_add(rille_cross_entropy(rille_pow(rille_exp(hidden), b.whole), b.labels), rille_mean(picked, NULL, 0, false));
-    b.loss = rille_add(b.loss, seen);
+    rille_tensor *pooled = rille_avg_pool1d(rille_max_pool1d(b.turned, &(rille_pooling){.kernel = {2}}),
+                                            &(rille_pooling){.kernel = {2}, .stride = {1}});
+    b.loss = rille_add(b.loss, rille_add(seen, rille_mean(pooled, NULL, 0, false)));
     EXPECT_NO_ERROR(cx);
     return b;
 }

@@ -77,6 +77,8 @@ FUNCTION(f_linear, rille_linear(x[0], x[1], x[2]))
 FUNCTION(f_conv1d, rille_conv1d(x[0], x[1], NULL, &(rille_convolution){.stride = {2}, .padding = {3}}))
 FUNCTION(f_conv2d, rille_conv2d(x[0], x[1], x[2], &(rille_convolution){.padding = {1, 1}}))
 FUNCTION(f_conv2d_in_groups, rille_conv2d(x[0], x[1], NULL, &(rille_convolution){.groups = 3}))
+FUNCTION(f_max_pool2d, rille_max_pool2d(x[0], &(rille_pooling){.kernel = {3, 2}, .stride = {1, 2}}))
+FUNCTION(f_avg_pool2d, rille_avg_pool2d(x[0], &(rille_pooling){.kernel = {3, 2}, .stride = {1, 2}}))
 FUNCTION(f_tanh, rille_tanh(x[0]))
 FUNCTION(f_product, rl_activation_product(x[0], x[1], RILLE_SIGMOID, 1, NULL))
 FUNCTION(f_prelu, rille_activate_with(x[0], RILLE_PRELU, NULL, &x[1]))
@@ -101,6 +103,18 @@ static rille_tensor *conv_gradient(rille_context *cx, inputs x, int by, int rank
 }
 FUNCTION(f_conv_input, conv_gradient(cx, x, 0, SHAPE(3, 70, 20, 21)))
 FUNCTION(f_conv_weight, conv_gradient(cx, x, 1, SHAPE(8, 3, 3, 3)))
+
+static rille_tensor *pool_gradient(rille_context *cx, inputs x, bool largest)
+{
+    rille_tensor *in = rille_randn(cx, rille_dtype_of(x[0]), SHAPE(3, 7, 120, 121)), *gradient = NULL;
+    rille_set_requires_grad(in, true);
+    const rille_pooling options = {.kernel = {3, 3}, .stride = {2, 2}};
+    rille_tensor *y = (largest ? rille_max_pool2d : rille_avg_pool2d)(in, &options);
+    rille_grad(&y, 1, &in, 1, &x[0], true, &gradient);
+    return gradient;
+}
+FUNCTION(f_max_pool_spread, pool_gradient(cx, x, true))
+FUNCTION(f_avg_pool_spread, pool_gradient(cx, x, false))
 
 /* index_add is what index_select's gradient does, so its own turn is in the gradient of that gradient. */
 static rille_tensor *f_index_add(rille_context *cx, inputs x)
@@ -180,6 +194,10 @@ static const sample samples[] = {
     {"conv2d of single elements", RL_OP_conv, f_conv2d_in_groups, 2, {{4, 2, 600, 20, 21}, {4, 33, 200, 1, 1}}},
     {"conv_input", RL_OP_conv_input, f_conv_input, 2, {{4, 33, 70, 3, 3}, {4, 3, 33, 18, 19}}},
     {"conv_weight", RL_OP_conv_weight, f_conv_weight, 2, {{4, 19, 3, 30, 31}, {4, 19, 8, 28, 29}}},
+    {"max_pool2d", RL_OP_max_pool, f_max_pool2d, 1, {{4, 3, 7, 120, 121}}},
+    {"max_pool_spread", RL_OP_max_pool_spread, f_max_pool_spread, 1, {{4, 3, 7, 59, 60}}},
+    {"avg_pool2d", RL_OP_avg_pool, f_avg_pool2d, 1, {{4, 3, 7, 120, 121}}},
+    {"avg_pool_spread", RL_OP_avg_pool_spread, f_avg_pool_spread, 1, {{4, 3, 7, 59, 60}}},
     {"activation", RL_OP_activation, f_tanh, 1, {BIG}},
     {"activation_product", RL_OP_activation_product, f_product, 2, {BIG, BIG}},
     {"prelu", RL_OP_learned_activation, f_prelu, 2, {BIG, {1, 1}}},

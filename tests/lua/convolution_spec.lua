@@ -137,3 +137,58 @@ describe("nn.Conv2d", function()
             { pading = 2 })
     end)
 end)
+
+describe("pools", function()
+    local x = rille.tensor { { 1, 5, 2, 0 }, { 3, 4, -1, 8 }, { -2, -3, 7, 6 } }
+
+    it("take the largest and the average of windows", function()
+        assert.same({ { 5, 8 } }, x:max_pool2d(2):totable())
+        assert.same({ { 5, 8 }, { -2, 7 } }, rille.max_pool2d(x, { 2, 2 }, { ceil_mode = true }):totable())
+        assert.same({ { 5, 5, 8 }, { 4, 7, 8 } }, rille.max_pool2d(x, { 2, 2 }, { stride = 1 }):totable())
+        assert.same({ { 3.25, 2.25 } }, x:avg_pool2d(2):totable())
+        assert.same({ { 3, 1 }, { 3.5, 3.5 }, { -2.5, 6.5 } }, x:avg_pool1d(2):totable())
+        assert.same({ { 0.5, 3.5, 0 }, { 1.5, 1.5, 4 }, { -1, 2, 3 } }, x:avg_pool1d(2, { padding = 1 }):totable())
+        assert.same({ 1, 3.5, 0 }, x[1]:avg_pool1d(2, { padding = 1, count_include_pad = false }):totable())
+    end)
+
+    it("are modules", function()
+        assert.same({ { 5, 8 } }, nn.MaxPool2d(2)(x):totable())
+        assert.same({ 5, 2 }, nn.MaxPool1d(2)(x[1]):totable())
+        assert.same({ 0.5, 3.5, 0 }, nn.AvgPool1d(2, { padding = 1 })(x[1]):totable())
+        assert.same({ 1, 3.5, 0 }, nn.AvgPool1d(2, { padding = 1, count_include_pad = false })(x[1]):totable())
+        assert.same({ { 3, 1 } }, nn.AvgPool2d({ 1, 2 }, { stride = { 3, 2 } })(x):totable())
+        assert.equal("MaxPool2d(kernel 3x2, stride 1, padding 1, ceil_mode)",
+            tostring(nn.MaxPool2d({ 3, 2 }, { stride = 1, padding = 1, ceil_mode = true })):match("MaxPool2d%b()"))
+        assert.equal("AvgPool1d(kernel 2)", tostring(nn.AvgPool1d(2)):match("AvgPool1d%b()"))
+    end)
+
+    it("train within a net", function()
+        rille.manual_seed(1)
+        local net = nn.Sequential {
+            nn.Conv2d(1, 4, 3, { padding = 1 }), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3), nn.AvgPool2d(2), nn.Flatten(),
+            nn.Linear(4, 2),
+        }
+        local images = rille.randn(6, 1, 8, 8)
+        local y = net(images)
+        assert.same({ 6, 2 }, y:shape())
+        rille.cross_entropy(y, { 1, 2, 1, 2, 1, 2 }):backward()
+        for _, parameter in net:named_parameters() do
+            assert.is_true(rille.measure(parameter.grad).log10_norm > -6)
+        end
+    end)
+
+    it("say what does not fit", function()
+        expect_message("bad argument #2 to 'max_pool2d' (kernel_size must be an integer, got nil)", rille.max_pool2d, x)
+        expect_message("bad argument #2 to 'max_pool2d' (kernel_size must be an integer or a list of 2)", rille.max_pool2d, x,
+            { 1 })
+        expect_message("bad argument #2 to 'max_pool2d' (kernel_size: 1 or more expected, got 0)", rille.max_pool2d, x, 0)
+        expect_message("bad argument #3 to 'max_pool2d' (no option 'count_include_pad')", rille.max_pool2d, x, 2,
+            { count_include_pad = true })
+        expect_message("max_pool2d: input is [3, 4]: a kernel of 5 does not fit into dimension 1, padded to 3",
+            rille.max_pool2d, x, 5)
+        expect_message("bad argument #1 to 'MaxPool2d' (input is [4], expected [..., h, w])", nn.MaxPool2d(2), x[1])
+        expect_message("bad argument #2 to 'MaxPool2d' (padding: half of the kernel, 3, at most expected, got 2)",
+            nn.MaxPool2d, 3, { padding = 2 })
+        expect_message("bad argument #1 to 'AvgPool1d' (kernel_size: integer of 1 or more expected, got nil)", nn.AvgPool1d)
+    end)
+end)
