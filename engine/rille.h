@@ -217,8 +217,21 @@ RILLE_API rille_tensor *rille_permute(rille_tensor *t, const int *dims);        
 RILLE_API rille_tensor *rille_transpose(rille_tensor *t, int dim1, int dim2);
 RILLE_API rille_tensor *rille_narrow(rille_tensor *t, int dim, int64_t start, int64_t length); /* start .. start + length - 1, counted from 0 */
 RILLE_API rille_tensor *rille_select(rille_tensor *t, int dim, int64_t index);          /* drops `dim`; index counted from 0 */
+RILLE_API rille_tensor *rille_slice(rille_tensor *t, int dim, int64_t start, int64_t length, int64_t step); /* start, start + step, ..., `length` of them, counted from 0; step may be negative */
+RILLE_API rille_tensor *rille_flip(rille_tensor *t, const int *dims, int count);        /* the order along each of dims reversed */
+RILLE_API rille_tensor *rille_unfold(rille_tensor *t, int dim, int64_t size, int64_t step); /* windows of `size`, `step` apart: [..., n, ...] -> [..., (n - size) / step + 1, ..., size] */
+RILLE_API rille_tensor *rille_diagonal(rille_tensor *t, int64_t offset, int dim1, int dim2); /* the elements whose index along dim2 is that along dim1 + offset, as a new last dimension instead of these two */
 RILLE_API rille_tensor *rille_expand(rille_tensor *t, int rank, const int64_t *shape);  /* broadcast to shape; -1 keeps a size */
+RILLE_API rille_tensor *rille_squeeze(rille_tensor *t, const int *dims, int count);    /* without those of `dims` (NULL: all) that have size 1 */
+RILLE_API rille_tensor *rille_unsqueeze(rille_tensor *t, int dim);                      /* with a new dimension of size 1 there; -1: after the last */
+RILLE_API rille_tensor *rille_flatten(rille_tensor *t, int first, int last);            /* dimensions first ... last as one; as reshape, a copy where strides forbid a view */
 RILLE_API rille_tensor *rille_detach(rille_tensor *t);                                  /* the same elements, outside the graph */
+
+/* Parts of t along dim, views, into a list that the caller has; where one fails none is made. */
+RILLE_API rille_status rille_split(rille_tensor *t, int count, const int64_t *sizes, int dim, rille_tensor **parts); /* sizes add up to t's along dim */
+RILLE_API int rille_chunk(rille_tensor *t, int chunks, int dim, rille_tensor **parts);   /* of ceil(size / chunks), the last one smaller; how many there are: perhaps fewer than `chunks`. 0 where it fails */
+RILLE_API rille_status rille_unbind(rille_tensor *t, int dim, rille_tensor **parts);     /* parts[i] = select(t, dim, i), as many as t's size along dim */
+RILLE_API rille_status rille_meshgrid(rille_tensor *const *t, int count, rille_tensor **grids); /* t[i] of shape [n_i] -> grids[i] of shape [n_0, n_1, ...], which varies along dimension i only */
 
 /* ---- Copies ------------------------------------------------------------------------------------------------------ */
 
@@ -226,7 +239,32 @@ RILLE_API rille_tensor *rille_contiguous(rille_tensor *t); /* t's elements row-m
 RILLE_API rille_tensor *rille_clone(rille_tensor *t);
 RILLE_API rille_tensor *rille_to(rille_tensor *t, rille_dtype dtype); /* float to integer: towards zero, NaN and out of range to the nearest representable (NaN: 0) */
 RILLE_API rille_status rille_copy(rille_tensor *into, rille_tensor *from); /* into[...] = from, broadcast and converted, in place; not recorded */
+RILLE_API rille_tensor *rille_cat(rille_tensor *const *t, int count, int dim);   /* joined along dim: [n, ...] [m, ...] -> [n + m, ...] */
+RILLE_API rille_tensor *rille_stack(rille_tensor *const *t, int count, int dim); /* `count` of one shape -> a new dimension of that size, there; -1: after the last */
+RILLE_API rille_tensor *rille_tile(rille_tensor *t, int count, const int64_t *repeats); /* t again and again: repeats[i] times along the i-th of the last `count` dimensions, new ones in front of t's where it has fewer */
+RILLE_API rille_tensor *rille_roll(rille_tensor *t, int64_t shift, int dim);      /* element i along dim goes to i + shift, past the end to the beginning */
+RILLE_API rille_tensor *rille_pad(rille_tensor *t, const int64_t *before, const int64_t *after, double value); /* value put in front of and behind each of t's dimensions; negative: that many are cut off */
+RILLE_API rille_tensor *rille_diag_embed(rille_tensor *t, int64_t offset);         /* [..., n] -> [..., n + |offset|, n + |offset|] with t on that diagonal, else 0 */
+RILLE_API rille_tensor *rille_diag(rille_tensor *t, int64_t offset);               /* of a vector diag_embed, of a matrix diagonal */
+RILLE_API rille_tensor *rille_triu(rille_tensor *t, int64_t diagonal);             /* of the matrices [..., n, m] the elements with column - row >= diagonal, else 0 */
+RILLE_API rille_tensor *rille_tril(rille_tensor *t, int64_t diagonal);             /* column - row <= diagonal */
+
+/* ---- Picking and putting: indices are int64 and count from index_base ---------------------------------------------- */
+
 RILLE_API rille_tensor *rille_index_select(rille_tensor *t, int dim, rille_tensor *index); /* int64 [k] of t's indices along dim -> dim becomes k */
+/* index has t's rank, and no size beyond t's but along dim. For dim 0 of a matrix: */
+RILLE_API rille_tensor *rille_gather(rille_tensor *t, int dim, rille_tensor *index); /* y[i, j] = t[index[i, j], j]: index's shape */
+/* source is broadcast to index's shape, and may be larger. The dtype is the higher one of t's and source's (scatter_add: int64 at least). */
+RILLE_API rille_tensor *rille_scatter(rille_tensor *t, int dim, rille_tensor *index, rille_tensor *source); /* t, but y[index[i, j], j] = source[i, j]; the last i of several wins, and has the gradient */
+RILLE_API rille_tensor *rille_scatter_add(rille_tensor *t, int dim, rille_tensor *index, rille_tensor *source); /* t, but y[index[i, j], j] += source[i, j]; float64 accumulation */
+RILLE_API rille_tensor *rille_masked_select(rille_tensor *t, rille_tensor *mask);    /* the elements where mask is not 0, row-major: [k]; both broadcast */
+RILLE_API rille_tensor *rille_masked_fill(rille_tensor *t, rille_tensor *mask, rille_tensor *value); /* value, of one element and converted to t's dtype, where mask is not 0, else t; t and mask broadcast */
+RILLE_API rille_tensor *rille_one_hot(rille_tensor *labels, int64_t classes);        /* int64 [...] -> int64 [..., classes]: 1 at the label, else 0 */
+/* t at index[0], index[1], ..., as NumPy has it: NULL stands for a whole dimension, int64 of any shape picks along one (negative
+ * from the end, where they are below index_base), bool of k dimensions takes k of t's, those of its shape. Several pick together,
+ * broadcast against each other; their shape stands where they stood, or first where a NULL is between them. */
+RILLE_API rille_tensor *rille_index(rille_tensor *t, int count, rille_tensor *const *index);
+RILLE_API rille_status rille_index_put(rille_tensor *t, int count, rille_tensor *const *index, rille_tensor *values); /* t[index ...] = values, broadcast and converted, in place; the last of several wins; not recorded */
 
 /* ---- Arithmetic: elementwise, broadcasting ------------------------------------------------------------------------ */
 
@@ -282,6 +320,8 @@ RILLE_API rille_tensor *rille_argmin(rille_tensor *t, int dim, bool keepdim); /*
 /* ---- Products, activations, softmax, losses ----------------------------------------------------------------------- */
 
 RILLE_API rille_tensor *rille_matmul(rille_tensor *a, rille_tensor *b); /* [..., n, k] [..., k, m] -> [..., n, m]; a vector gains a 1 and loses it again */
+RILLE_API rille_tensor *rille_dot(rille_tensor *a, rille_tensor *b);    /* sum a b: [n] [n] -> scalar */
+RILLE_API rille_tensor *rille_outer(rille_tensor *a, rille_tensor *b);  /* a_i b_j: [n] [m] -> [n, m] */
 RILLE_API rille_tensor *rille_linear(rille_tensor *x, rille_tensor *weight, rille_tensor *bias); /* x W^T + b: [..., in] [out, in] [out] -> [..., out]; bias may be omitted with NULL */
 typedef struct rille_convolution { /* rows, columns; conv1d reads [0] alone */
     int64_t stride[2];   /* 0: 1 */

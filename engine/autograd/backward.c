@@ -170,7 +170,12 @@ static bool run_hooks(rl_node *node)
 /* Hands g, the gradient of the node's output, on to its inputs. */
 static bool hand_on(walk *w, rl_node *node, rille_tensor *g)
 {
-    rille_tensor *gradient[RL_MOST_INPUTS] = {NULL};
+    rille_tensor *few[RL_MOST_INPUTS] = {NULL}, **gradient = few;
+    const size_t bytes = (size_t)node->edge_count * sizeof(rille_tensor *);
+    if (bytes > sizeof few)
+        gradient = rl_allocate_zeroed(w->context, bytes);
+    if (gradient == NULL)
+        return false;
     node->op->vjp(node, g, gradient);
     bool ok = rille_error(w->context) == NULL;
     for (int i = 0; ok && i < node->edge_count; i++) {
@@ -179,6 +184,8 @@ static bool hand_on(walk *w, rl_node *node, rille_tensor *g)
         ok = gradient[i] != NULL && (!w->context->anomaly.on || rl_is_sound_gradient(node, g, i, gradient[i])) &&
              deliver(w, &node->edge[i], gradient[i]);
     }
+    if (gradient != few)
+        rl_release(w->context, gradient, bytes);
     if (!ok)
         rl_fail(w->context, RILLE_ERROR_GRAPH, "backward: '%s' gave no gradient", node->op->name);
     return ok;

@@ -4,6 +4,7 @@
 #include "base/parallel.h"
 #include "tensor/convert.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct slices { /* [outer, size, inner] seen through an index of `count` along the middle */
@@ -23,26 +24,47 @@ static void gather(void *work, size_t begin, size_t end)
     }
 }
 
-/* int64 [k] with every value in range, dense; NULL, with a message, where it is not. */
-static rille_tensor *checked_index(const char *operation, rille_tensor *index, int64_t size)
+/* "3", or "[2, 3]" where the rank is not 1: element i of t, as messages count it. */
+static const char *position_text(char text[RL_SHAPE_TEXT], const rille_tensor *t, int64_t i)
+{
+    int64_t at[RILLE_MAX_RANK];
+    const int64_t base = t->context->options.index_base;
+    for (int d = t->rank - 1; d >= 0; d--) {
+        at[d] = i % t->shape[d] + base;
+        i /= t->shape[d];
+    }
+    if (t->rank != 1)
+        return rl_shape_text(text, t->rank, at);
+    snprintf(text, RL_SHAPE_TEXT, "%lld", (long long)at[0]);
+    return text;
+}
+
+rille_tensor *rl_checked_index(const char *operation, rille_tensor *index, int64_t size)
 {
     rille_context *cx = index->context;
-    int64_t base = cx->options.index_base;
-    if (index->dtype != RILLE_INT64 || index->rank != 1) {
-        rl_fail(cx, RILLE_ERROR_DTYPE, "%s: the index is %s %s; int64 of rank 1 expected", operation,
-                rille_dtype_name(index->dtype), RL_SHAPE(index));
-        return NULL;
-    }
+    const int64_t base = cx->options.index_base;
     rille_tensor *dense = rl_dense(index);
     const int64_t *value = dense == NULL ? NULL : (const int64_t *)rl_data(dense);
     for (int64_t i = 0; dense != NULL && i < dense->numel; i++)
         if (value[i] < base || value[i] - base >= size) {
-            rl_fail(cx, RILLE_ERROR_INDEX, "%s: index %lld at position %lld is not in %lld ... %lld", operation,
-                    (long long)value[i], (long long)(i + base), (long long)base, (long long)(size - 1 + base));
+            rl_fail(cx, RILLE_ERROR_INDEX, "%s: index %lld at position %s is not in %lld ... %lld", operation,
+                    (long long)value[i], position_text((char[RL_SHAPE_TEXT]){0}, dense, i), (long long)base,
+                    (long long)(size - 1 + base));
             rl_free_temporary(dense, index);
             return NULL;
         }
     return dense;
+}
+
+/* int64 [k] with every value in range, dense; NULL, with a message, where it is not. */
+static rille_tensor *checked_index(const char *operation, rille_tensor *index, int64_t size)
+{
+    if (index->dtype != RILLE_INT64 || index->rank != 1) {
+        rl_fail(index->context, RILLE_ERROR_DTYPE, "%s: the index is %s %s; int64 of rank 1 expected", operation,
+                rille_dtype_name(index->dtype), RL_SHAPE(index));
+        return NULL;
+    }
+    return rl_checked_index(operation, index, size);
 }
 
 static int64_t product(const int64_t *shape, int from, int to)

@@ -227,6 +227,33 @@ void rl_vjp_matmul(rl_node *node, rille_tensor *g, rille_tensor **gradient) /* d
         gradient[1] = rille_matmul(rille_transpose(a, -2, -1), g);
 }
 
+/* ---- dot, outer ---- */
+
+rille_tensor *rille_dot(rille_tensor *a, rille_tensor *b)
+{
+    rille_context *cx = rl_enter("dot", RL_LIST(a, b));
+    if (cx == NULL)
+        return NULL;
+    if (a->rank != 1 || b->rank != 1 || a->shape[0] != b->shape[0]) {
+        rl_fail(cx, RILLE_ERROR_SHAPE, "dot: shapes %s and %s; two vectors of one length expected", RL_SHAPE(a), RL_SHAPE(b));
+        return NULL;
+    }
+    return is_multipliable(cx, "dot", a, b) ? rille_matmul(a, b) : NULL;
+}
+
+rille_tensor *rille_outer(rille_tensor *a, rille_tensor *b)
+{
+    rille_context *cx = rl_enter("outer", RL_LIST(a, b));
+    if (cx == NULL)
+        return NULL;
+    if (a->rank != 1 || b->rank != 1) {
+        rl_fail(cx, RILLE_ERROR_SHAPE, "outer: shapes %s and %s; two vectors expected", RL_SHAPE(a), RL_SHAPE(b));
+        return NULL;
+    }
+    rille_scope_push(cx);
+    return rl_scope_return(cx, rille_mul(rille_unsqueeze(a, 1), b));
+}
+
 /* ---- linear ---- */
 
 static bool is_linear(rille_context *cx, const rille_tensor *x, const rille_tensor *weight, const rille_tensor *bias)

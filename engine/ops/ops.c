@@ -95,13 +95,43 @@ void rl_vjp_convert(rl_node *node, rille_tensor *g, rille_tensor **gradient)
     gradient[0] = g;
 }
 
-/* Whether elements of t share a place in memory, as expand makes them do. */
-static bool is_expanded(const rille_tensor *t)
+/* Whether elements of t may share a place in memory, as expand and unfold make them do: whether a dimension's step is within
+ * what the dimensions of smaller steps span. */
+static bool overlaps_itself(const rille_tensor *t)
 {
-    for (int d = 0; d < t->rank; d++)
-        if (t->shape[d] > 1 && t->stride[d] == 0)
-            return t->numel > 0;
-    return false;
+    int64_t span = 0, step = -1; /* of the dimensions up to this step */
+    for (;;) {
+        int64_t next = INT64_MAX, width = 0;
+        int equals = 0;
+        for (int d = 0; d < t->rank; d++) {
+            const int64_t stride = t->stride[d] < 0 ? -t->stride[d] : t->stride[d];
+            if (t->shape[d] < 2 || stride <= step || stride > next)
+                continue;
+            equals = stride < next ? 1 : equals + 1;
+            next = stride;
+            width = (t->shape[d] - 1) * stride;
+        }
+        if (equals == 0 || t->numel == 0)
+            return false;
+        if (equals > 1 || next <= span)
+            return true;
+        span += width;
+        step = next;
+    }
+}
+
+rille_status rl_check_writable(const char *operation, const rille_tensor *t)
+{
+    rille_context *cx = t->context;
+    if (cx->grad_enabled && rl_tracks(t))
+        return rl_fail(cx, RILLE_ERROR_GRAPH,
+                       "%s: writing in place into a tensor that takes part in gradients; switch gradients off around it",
+                       operation);
+    if (overlaps_itself(t))
+        return rl_fail(cx, RILLE_ERROR_ARGUMENT,
+                       "%s: elements of the target, a view of shape %s, are one in memory; write into a clone of it", operation,
+                       RL_SHAPE(t));
+    return RILLE_OK;
 }
 
 rille_status rille_copy(rille_tensor *into, rille_tensor *from)
@@ -109,19 +139,15 @@ rille_status rille_copy(rille_tensor *into, rille_tensor *from)
     rille_context *cx = rl_enter("copy", RL_LIST(into, from));
     if (cx == NULL)
         return RILLE_ERROR_NULL;
-    if (cx->grad_enabled && rl_tracks(into))
-        return rl_fail(cx, RILLE_ERROR_GRAPH,
-                       "copy: writing in place into a tensor that takes part in gradients; switch gradients off around it");
+    const rille_status writable = rl_check_writable("copy", into);
+    if (writable != RILLE_OK)
+        return writable;
     int rank;
     int64_t shape[RILLE_MAX_RANK];
     if (!rl_broadcast(cx, "copy", into, from, &rank, shape))
         return RILLE_ERROR_SHAPE;
     if (rank != into->rank || memcmp(shape, into->shape, (size_t)rank * sizeof shape[0]) != 0)
         return rl_fail(cx, RILLE_ERROR_SHAPE, "copy: shape %s does not fit into %s", RL_SHAPE(from), RL_SHAPE(into));
-    if (is_expanded(into))
-        return rl_fail(cx, RILLE_ERROR_ARGUMENT,
-                       "copy: elements of the target, expanded to shape %s, are one in memory; copy into a clone of it",
-                       RL_SHAPE(into));
     rille_tensor *source = from->storage == into->storage ? copied(from, from->dtype) : from; /* they may overlap */
     if (source == NULL)
         return RILLE_ERROR_MEMORY;

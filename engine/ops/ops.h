@@ -37,6 +37,18 @@ rille_tensor *rl_sum_to(rille_tensor *g, rille_dtype dtype, int rank, const int6
 /* g placed into zeros of the shape, from `start` along dim: the opposite of narrow. Recorded. */
 rille_tensor *rl_pad(rille_tensor *g, int rank, const int64_t *shape, int dim, int64_t start);
 
+/* Where a dimension can be put in: `dim` (negative: from the end) as 0 ... rank; -1, with a message, where it cannot. */
+int rl_new_dimension(const rille_tensor *t, const char *operation, int dim);
+
+/* Whether t may be written in place: a message where it takes part in gradients, or elements of it are one in memory. */
+rille_status rl_check_writable(const char *operation, const rille_tensor *t);
+
+/* index, int64, as a dense tensor (rl_free_temporary); NULL, with a message, where a value is beyond a dimension's size. */
+rille_tensor *rl_checked_index(const char *operation, rille_tensor *index, int64_t size);
+
+/* int64 [k]: where mask, bool, is true, counted row-major from 0. */
+rille_tensor *rl_true_positions(const char *operation, rille_tensor *mask);
+
 /* t's dimension `dim` moved to the end (or back: rl_move_dimension(t, -1, dim)). Recorded; NULL in, NULL out. */
 rille_tensor *rl_move_dimension(rille_tensor *t, int from, int to);
 

@@ -172,7 +172,7 @@ rille_tensor *rl_move_dimension(rille_tensor *t, int from, int to)
     return rille_permute(t, dims);
 }
 
-/* ---- narrow, select, and the pad that is their gradient ---- */
+/* ---- narrow, select, and the pad by zeros that is their gradient ---- */
 
 rille_tensor *rille_narrow(rille_tensor *t, int dim, int64_t start, int64_t length)
 {
@@ -192,7 +192,7 @@ rille_tensor *rille_narrow(rille_tensor *t, int dim, int64_t start, int64_t leng
         out->shape[d] = length;
         rl_shape_changed(out);
     }
-    rl_attributes attributes = {.range = {d, start}};
+    rl_attributes attributes = {.range = {d, start, 1}};
     return rl_record(out, &rl_ops[RL_OP_narrow], RL_LIST(t), RL_NONE, &attributes);
 }
 
@@ -204,23 +204,14 @@ void rl_vjp_narrow(rl_node *node, rille_tensor *g, rille_tensor **gradient)
 
 rille_tensor *rl_pad(rille_tensor *g, int rank, const int64_t *shape, int dim, int64_t start)
 {
-    rille_context *cx = rl_enter("pad", RL_LIST(g));
-    rille_tensor *out = cx == NULL ? NULL : rille_zeros(cx, g->dtype, rank, shape);
-    if (out == NULL)
+    if (rl_enter("pad", RL_LIST(g)) == NULL)
         return NULL;
-    rille_tensor inside = *out;
-    memcpy(inside.shape, g->shape, sizeof g->shape);
-    inside.offset += start * out->stride[dim];
-    inside.numel = g->numel;
-    out = rl_completed(out, rl_copy_elements(cx, "pad", &inside, g));
-    rl_attributes attributes = {.range = {dim, start}};
-    return rl_record(out, &rl_ops[RL_OP_pad], RL_LIST(g), RL_NONE, &attributes);
-}
-
-void rl_vjp_pad(rl_node *node, rille_tensor *g, rille_tensor **gradient)
-{
-    int dim = node->attributes.range.dim;
-    gradient[0] = rille_narrow(g, dim, node->attributes.range.start, node->edge[0].shape[dim]);
+    int64_t before[RILLE_MAX_RANK] = {0}, after[RILLE_MAX_RANK] = {0};
+    for (int d = 0; d < rank; d++)
+        after[d] = shape[d] - g->shape[d];
+    before[dim] = start;
+    after[dim] -= start;
+    return rille_pad(g, before, after, 0);
 }
 
 rille_tensor *rille_select(rille_tensor *t, int dim, int64_t index)

@@ -62,16 +62,16 @@ static const char *word_for(const blemish *b)
     return b->kind == NOT_A_NUMBER ? "NaN" : "an infinity";
 }
 
-bool rl_is_sound(const rille_tensor *out, const rl_op *op, const rl_list *inputs)
+bool rl_is_sound(const rille_tensor *out, const rl_op *op, int count, rille_tensor *const *inputs)
 {
     rille_context *cx = out->context;
     char text[PLACE_TEXT];
     blemish made = find_blemish(out), worst = {.kind = FINITE};
-    for (int i = 0; i < inputs->count && made.kind != FINITE; i++) {
-        blemish given = find_blemish(inputs->item[i]);
+    for (int i = 0; i < count && made.kind != FINITE; i++) {
+        blemish given = find_blemish(inputs[i]);
         if (given.kind == NOT_A_NUMBER) {
             rl_fail(cx, RILLE_ERROR_NONFINITE, "%s: its operand %d has NaN%s", op->name, i + 1,
-                    place_in(inputs->item[i], &given, text));
+                    place_in(inputs[i], &given, text));
             return false;
         }
         if (given.kind > worst.kind)

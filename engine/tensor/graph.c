@@ -44,11 +44,11 @@ static bool save(rl_node *node, rille_tensor *t, rille_tensor *out)
     return view != NULL;
 }
 
-static bool wants_record(const rille_tensor *out, rl_list inputs)
+static bool wants_record(const rille_tensor *out, int count, rille_tensor *const *inputs)
 {
     bool tracks = false;
-    for (int i = 0; i < inputs.count; i++)
-        tracks = tracks || rl_tracks(inputs.item[i]);
+    for (int i = 0; i < count; i++)
+        tracks = tracks || rl_tracks(inputs[i]);
     return tracks && out->context->grad_enabled && rl_is_floating(out->dtype);
 }
 
@@ -66,14 +66,20 @@ static bool note_place(rl_node *node)
 
 rille_tensor *rl_record(rille_tensor *out, const rl_op *op, rl_list inputs, rl_list saved, const rl_attributes *attributes)
 {
-    if (out != NULL && out->context->anomaly.on && !out->context->differentiating && !rl_is_sound(out, op, &inputs)) {
+    return rl_record_many(out, op, inputs.count, inputs.item, saved, attributes);
+}
+
+rille_tensor *rl_record_many(rille_tensor *out, const rl_op *op, int count, rille_tensor *const *inputs, rl_list saved,
+                             const rl_attributes *attributes)
+{
+    if (out != NULL && out->context->anomaly.on && !out->context->differentiating && !rl_is_sound(out, op, count, inputs)) {
         rille_free(out);
         return NULL;
     }
-    if (out == NULL || !wants_record(out, inputs))
+    if (out == NULL || !wants_record(out, count, inputs))
         return out;
     rille_context *cx = out->context;
-    rl_node *node = rl_allocate_zeroed(cx, node_size(inputs.count));
+    rl_node *node = rl_allocate_zeroed(cx, node_size(count));
     if (node == NULL) {
         rille_free(out);
         return NULL;
@@ -81,11 +87,11 @@ rille_tensor *rl_record(rille_tensor *out, const rl_op *op, rl_list inputs, rl_l
     node->context = cx;
     node->op = op;
     node->references = 1;
-    node->edge_count = inputs.count;
+    node->edge_count = count;
     if (attributes != NULL)
         node->attributes = *attributes;
-    for (int i = 0; i < inputs.count; i++)
-        set_edge(&node->edge[i], inputs.item[i]);
+    for (int i = 0; i < count; i++)
+        set_edge(&node->edge[i], inputs[i]);
     bool ok = note_place(node);
     for (int i = 0; i < saved.count; i++)
         ok = ok && save(node, saved.item[i], out);

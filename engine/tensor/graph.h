@@ -19,10 +19,15 @@ typedef struct rl_op {
 
 typedef union rl_attributes { /* what an operation must remember beside tensors */
     int dims[RILLE_MAX_RANK];
+    int64_t before[RILLE_MAX_RANK]; /* what pad puts in front of each dimension */
     struct {
         int dim;
-        int64_t start;
+        int64_t start, step;
     } range;
+    struct {
+        int dim, other;
+        int64_t offset;
+    } diagonal;
     struct {
         rille_gate gate;
         int dim;
@@ -109,6 +114,9 @@ struct rl_node {
  * one. `saved` are the tensors that its vjp will ask for (out itself among them, if it likes); `attributes` is copied, NULL
  * is allowed. Returns out; on failure frees it and returns NULL. A NULL out is passed through. */
 rille_tensor *rl_record(rille_tensor *out, const rl_op *op, rl_list inputs, rl_list saved, const rl_attributes *attributes);
+/* The same for any number of inputs. */
+rille_tensor *rl_record_many(rille_tensor *out, const rl_op *op, int count, rille_tensor *const *inputs, rl_list saved,
+                             const rl_attributes *attributes);
 
 bool rl_needs(const rl_node *node, int input);
 
@@ -117,7 +125,7 @@ rille_tensor *rl_saved(rl_node *node, int i);
 
 /* In anomaly mode: false, with the error recorded, where `out` of the operation, or the gradient of its i-th input, is not
  * finite as it should be. `g` is the gradient that it was made from. */
-bool rl_is_sound(const rille_tensor *out, const rl_op *op, const rl_list *inputs);
+bool rl_is_sound(const rille_tensor *out, const rl_op *op, int count, rille_tensor *const *inputs);
 bool rl_is_sound_gradient(const rl_node *node, const rille_tensor *g, int i, const rille_tensor *gradient);
 
 bool rl_tracks(const rille_tensor *t); /* operations on t are to be recorded */

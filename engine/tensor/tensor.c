@@ -50,6 +50,17 @@ void rille_scope_pop(rille_context *cx)
     cx->scope_depth--;
 }
 
+rille_tensor *rl_scope_return(rille_context *cx, rille_tensor *t)
+{
+    const bool owned = t != NULL && t->scope == innermost(cx);
+    if (owned)
+        unlink_handle(t);
+    rille_scope_pop(cx);
+    if (owned)
+        link_handle(t, innermost(cx));
+    return t;
+}
+
 rille_tensor *rille_keep(rille_tensor *t)
 {
     if (t == NULL || t->scope == NULL)
@@ -191,14 +202,19 @@ void rl_shape_changed(rille_tensor *t)
 
 rille_context *rl_enter(const char *operation, rl_list inputs)
 {
+    return rl_enter_many(operation, inputs.count, inputs.item);
+}
+
+rille_context *rl_enter_many(const char *operation, int count, rille_tensor *const *inputs)
+{
     rille_context *cx = NULL;
     int missing = -1;
-    for (int i = 0; i < inputs.count; i++) {
-        if (inputs.item[i] == NULL)
+    for (int i = 0; i < count; i++) {
+        if (inputs[i] == NULL)
             missing = i;
         else if (cx == NULL)
-            cx = inputs.item[i]->context;
-        else if (cx != inputs.item[i]->context) {
+            cx = inputs[i]->context;
+        else if (cx != inputs[i]->context) {
             rl_fail(cx, RILLE_ERROR_ARGUMENT, "%s: its tensors belong to different contexts", operation);
             return NULL;
         }

@@ -46,6 +46,7 @@ typedef struct rl_list { /* a few tensors */
 /* The context that the inputs share; NULL where one of them is NULL or they come from two contexts: then the operation
  * must return NULL, the message is recorded. */
 rille_context *rl_enter(const char *operation, rl_list inputs);
+rille_context *rl_enter_many(const char *operation, int count, rille_tensor *const *inputs);
 
 /* A new contiguous tensor in the innermost scope, its elements undefined. NULL with a message "operation: ..." */
 rille_tensor *rl_new(rille_context *cx, const char *operation, rille_dtype dtype, int rank, const int64_t *shape);
@@ -55,6 +56,9 @@ rille_tensor *rl_new_like(rille_tensor *t, rille_dtype dtype); /* of t's shape *
  * stride and offset and calls rl_shape_changed. */
 rille_tensor *rl_view(rille_tensor *t);
 void rl_shape_changed(rille_tensor *t);
+
+/* As rille_scope_pop, but t, if the scope owns it, goes to the one around it; returns t. For operations made of others. */
+rille_tensor *rl_scope_return(rille_context *cx, rille_tensor *t);
 
 /* Gives t, whose handle was freed, a new one in the innermost scope; NULL, and nothing done, where it still has one. */
 rille_tensor *rl_adopt(rille_tensor *t);

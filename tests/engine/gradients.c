@@ -57,6 +57,17 @@ static rille_tensor *labels_of(rille_context *cx)
     return rille_from(cx, RILLE_INT64, 1, (int64_t[]){3}, (int64_t[]){3, 0, 1});
 }
 
+static rille_tensor *places_of(rille_context *cx) /* some of 3 rows, some twice, in two columns */
+{
+    return rille_from(cx, RILLE_INT64, 2, (int64_t[]){4, 2}, (int64_t[]){2, 0, 0, 1, 2, 0, 2, 0});
+}
+
+static rille_tensor *unbound(rille_tensor *t) /* the product of its columns */
+{
+    rille_tensor *part[3];
+    return rille_unbind(t, 1, part) != RILLE_OK ? NULL : rille_mul(rille_mul(part[0], part[1]), part[2]);
+}
+
 FUNCTION(f_convert, rille_to(x[0], RILLE_FLOAT64))
 FUNCTION(f_clone, rille_clone(x[0]))
 FUNCTION(f_contiguous, rille_contiguous(rille_transpose(x[0], 0, 1)))
@@ -66,6 +77,32 @@ FUNCTION(f_permute, rille_permute(x[0], (int[]){2, 0, 1}))
 FUNCTION(f_narrow, rille_narrow(x[0], 1, 1, 2))
 FUNCTION(f_select, rille_select(x[0], -1, 2))
 FUNCTION(f_pad, rl_pad(x[0], 2, (int64_t[]){2, 5}, 1, 1))
+FUNCTION(f_pad_and_cut, rille_pad(x[0], (int64_t[]){-1, 2}, (int64_t[]){1, -1}, 3))
+FUNCTION(f_cat, rille_cat((rille_tensor *[]){x[0], x[1], x[0]}, 3, 1))
+FUNCTION(f_cat_of_many,
+         rille_cat((rille_tensor *[]){x[0], rille_transpose(x[1], 0, 1), x[0], x[0], x[0], x[0], x[0], x[0]}, 8, 0))
+FUNCTION(f_stack, rille_stack((rille_tensor *[]){x[0], x[1]}, 2, -1))
+FUNCTION(f_tile, rille_tile(x[0], 3, (int64_t[]){2, 1, 3}))
+FUNCTION(f_roll, rille_roll(x[0], 3, 1))
+FUNCTION(f_slice, rille_slice(x[0], 1, 6, 3, -3))
+FUNCTION(f_slice_of_slice, rille_slice(rille_slice(x[0], 1, 0, 4, 2), 1, 3, 2, -2))
+FUNCTION(f_flip, rille_flip(x[0], (int[]){0, -1}, 2))
+FUNCTION(f_unfold, rille_unfold(x[0], 0, 3, 2))
+FUNCTION(f_unfold_overlapping, rille_unfold(rille_transpose(x[0], 0, 1), 1, 4, 1))
+FUNCTION(f_diagonal, rille_diagonal(x[0], -1, 2, 0))
+FUNCTION(f_diag_embed, rille_diag_embed(x[0], 1))
+FUNCTION(f_triu, rille_triu(x[0], 1))
+FUNCTION(f_gather, rille_gather(x[0], 0, places_of(cx)))
+FUNCTION(f_gather_last, rille_gather(rille_transpose(x[0], 0, 1), 1, rille_transpose(places_of(cx), 0, 1)))
+FUNCTION(f_scatter, rille_scatter(x[0], 0, places_of(cx), x[1]))
+FUNCTION(f_scatter_row, rille_scatter(x[0], 0, places_of(cx), x[1]))
+FUNCTION(f_scatter_add, rille_scatter_add(x[0], 0, places_of(cx), x[1]))
+FUNCTION(f_masked_select, rille_masked_select(x[0], rille_greater(x[0], rille_scalar(cx, RILLE_FLOAT64, 0.1))))
+FUNCTION(f_masked_fill, rille_masked_fill(x[0], rille_greater(x[0], rille_scalar(cx, RILLE_FLOAT64, 0.1)), x[1]))
+FUNCTION(f_index, rille_index(x[0], 3, (rille_tensor *[]){index_of(cx), NULL, index_of(cx)}))
+FUNCTION(f_outer, rille_outer(x[0], x[1]))
+FUNCTION(f_dot, rille_dot(x[0], x[1]))
+FUNCTION(f_unbind, unbound(x[0]))
 FUNCTION(f_expand, rille_expand(x[0], 3, (int64_t[]){2, 3, 4}))
 FUNCTION(f_index_select, rille_index_select(x[0], 1, index_of(cx)))
 FUNCTION(f_add, rille_add(x[0], x[1]))
@@ -169,17 +206,32 @@ static rille_tensor *pool_gradient(rille_context *cx, inputs x, bool largest)
 FUNCTION(f_max_pool_spread, pool_gradient(cx, x, true))
 FUNCTION(f_avg_pool_spread, pool_gradient(cx, x, false))
 
-/* index_add is index_select's gradient, and reached through it. */
-static rille_tensor *f_index_add(rille_context *cx, inputs x, int count, void *user)
+/* The gradient of `picked`, made of a source, with x[0] coming in: what is nobody's operation but another one's gradient. */
+static rille_tensor *gradient_through(rille_tensor *source, rille_tensor *picked, inputs x)
 {
-    (void)count;
-    (void)user;
-    rille_tensor *source = rille_zeros(cx, RILLE_FLOAT64, 2, (int64_t[]){2, 3}), *gradient = NULL;
-    rille_set_requires_grad(source, true);
-    rille_tensor *picked = rille_index_select(source, 1, index_of(cx));
+    rille_tensor *gradient = NULL;
     rille_grad(&picked, 1, &source, 1, &x[0], true, &gradient);
     return gradient;
 }
+
+static rille_tensor *source_of(rille_context *cx, int64_t rows, int64_t columns)
+{
+    rille_tensor *source = rille_zeros(cx, RILLE_FLOAT64, 2, (int64_t[]){rows, columns});
+    rille_set_requires_grad(source, true);
+    return source;
+}
+
+#define GRADIENT_FUNCTION(name, rows, columns, expression)                                                                     \
+    static rille_tensor *name(rille_context *cx, inputs x, int count, void *user)                                              \
+    {                                                                                                                          \
+        (void)count;                                                                                                           \
+        (void)user;                                                                                                            \
+        rille_tensor *source = source_of(cx, rows, columns);                                                                   \
+        return gradient_through(source, expression, x);                                                                        \
+    }
+GRADIENT_FUNCTION(f_index_add, 2, 3, rille_index_select(source, 1, index_of(cx)))
+GRADIENT_FUNCTION(f_spread, 2, 8, rille_slice(source, 1, 6, 3, -3))
+GRADIENT_FUNCTION(f_fold, 3, 6, rille_select(rille_unfold(source, 1, 4, 2), 1, 1))
 
 #define R1(a)                                                                                                                  \
     1,                                                                                                                         \
@@ -219,6 +271,35 @@ static const sample samples[] = {
     {"narrow", RL_OP_narrow, f_narrow, ONE(R2(2, 4), -2, 2), false},
     {"select", RL_OP_narrow, f_select, ONE(R2(2, 4), -2, 2), false},
     {"pad", RL_OP_pad, f_pad, ONE(R2(2, 3), -2, 2), false},
+    {"pad and cut", RL_OP_pad, f_pad_and_cut, ONE(R2(3, 4), -2, 2), false},
+    {"cat", RL_OP_cat, f_cat, 2, {{R2(2, 3), -2, 2}, {R2(2, 1), -2, 2}}, false},
+    {"cat of many", RL_OP_cat, f_cat_of_many, 2, {{R2(2, 3), -2, 2}, {R2(3, 1), -2, 2}}, false},
+    {"stack", RL_OP_cat, f_stack, 2, {{R2(2, 3), -2, 2}, {R2(2, 3), -2, 2}}, false},
+    {"tile", RL_OP_expand, f_tile, ONE(R2(2, 3), -2, 2), false},
+    {"roll", RL_OP_cat, f_roll, ONE(R2(2, 5), -2, 2), false},
+    {"unbind", RL_OP_narrow, f_unbind, ONE(R2(2, 3), -2, 2), false},
+    {"slice", RL_OP_slice, f_slice, ONE(R2(2, 8), -2, 2), false},
+    {"slice of a slice", RL_OP_slice, f_slice_of_slice, ONE(R2(2, 8), -2, 2), false},
+    {"flip", RL_OP_slice, f_flip, ONE(R3(2, 3, 2), -2, 2), false},
+    {"spread", RL_OP_spread, f_spread, ONE(R2(2, 3), -2, 2), false},
+    {"unfold", RL_OP_unfold, f_unfold, ONE(R2(8, 2), -2, 2), false},
+    {"unfold with an overlap", RL_OP_unfold, f_unfold_overlapping, ONE(R2(6, 2), -2, 2), false},
+    {"fold", RL_OP_fold, f_fold, ONE(R2(3, 4), -2, 2), false},
+    {"diagonal", RL_OP_diagonal, f_diagonal, ONE(R3(3, 2, 4), -2, 2), false},
+    {"diagonal_embed", RL_OP_diagonal_embed, f_diag_embed, ONE(R2(2, 3), -2, 2), false},
+    {"triu", RL_OP_where, f_triu, ONE(R3(2, 3, 4), -2, 2), false},
+    {"gather", RL_OP_gather, f_gather, ONE(R2(3, 2), -2, 2), false},
+    {"gather of fewer columns", RL_OP_gather, f_gather, ONE(R2(3, 4), -2, 2), false},
+    {"gather of a transpose", RL_OP_gather, f_gather_last, ONE(R2(3, 2), -2, 2), false},
+    {"scatter", RL_OP_scatter, f_scatter, 2, {{R2(3, 3), -2, 2}, {R2(4, 2), -2, 2}}, false},
+    {"scatter of a row", RL_OP_scatter, f_scatter_row, 2, {{R2(3, 2), -2, 2}, {R2(1, 2), -2, 2}}, false},
+    {"scatter of a part", RL_OP_scatter, f_scatter_row, 2, {{R2(3, 2), -2, 2}, {R2(5, 3), -2, 2}}, false},
+    {"scatter_add", RL_OP_scatter_add, f_scatter_add, 2, {{R2(3, 3), -2, 2}, {R2(4, 2), -2, 2}}, false},
+    {"masked_select", RL_OP_gather, f_masked_select, ONE(R2(3, 4), -2, 2), false},
+    {"masked_fill", RL_OP_where, f_masked_fill, 2, {{R2(3, 4), -2, 2}, {R1(1), -2, 2}}, false},
+    {"index", RL_OP_index_select, f_index, ONE(R3(3, 2, 3), -2, 2), false},
+    {"outer", RL_OP_mul, f_outer, 2, {{R1(2), -2, 2}, {R1(3), -2, 2}}, false},
+    {"dot", RL_OP_matmul, f_dot, 2, {{R1(3), -2, 2}, {R1(3), -2, 2}}, false},
     {"expand", RL_OP_expand, f_expand, ONE(R2(3, 1), -2, 2), false},
     {"index_select", RL_OP_index_select, f_index_select, ONE(R2(2, 3), -2, 2), false},
     {"index_add", RL_OP_index_add, f_index_add, ONE(R2(2, 4), -2, 2), false},

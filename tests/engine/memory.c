@@ -208,7 +208,7 @@ Test(memory, every_limit_is_kept)
 /* ---- Each call alone: where it fails, not one block more is held than before ---- */
 
 typedef struct bench { /* what the calls below are given */
-    rille_tensor *x, *turned, *images, *kernel, *whole, *index, *labels, *bias, *scalar, *loss, *wide;
+    rille_tensor *x, *turned, *images, *kernel, *whole, *index, *labels, *bias, *scalar, *loss, *wide, *mask, *places;
 } bench;
 
 static rille_tensor *gradient_with(rille_context *cx, const bench *b, bool create_graph)
@@ -244,6 +244,20 @@ static rille_tensor *measured(rille_context *cx, const bench *b) /* NULL where o
     return ok ? b->x : NULL;
 }
 
+static rille_tensor *last_part(const bench *b) /* of three; freed with the others where one fails */
+{
+    rille_tensor *part[3];
+    return rille_split(b->x, 3, (int64_t[]){1, 1, 2}, 0, part) == RILLE_OK ? part[2] : NULL;
+}
+
+static rille_tensor *index_written(const bench *b) /* in place, two places at once and a mask */
+{
+    rille_tensor *index[] = {b->index, b->index};
+    bool ok = rille_index_put(b->wide, 2, index, b->scalar) == RILLE_OK &&
+              rille_index_put(b->wide, 1, &b->mask, b->scalar) == RILLE_OK;
+    return ok ? b->wide : NULL;
+}
+
 static rille_tensor *copied(rille_context *cx, const bench *b) /* overlapping, so through a temporary */
 {
     (void)cx;
@@ -272,6 +286,32 @@ static rille_tensor *copied(rille_context *cx, const bench *b) /* overlapping, s
     X(reshape, rille_reshape(b->turned, SHAPE(-1)))                                                                            \
     X(permute, rille_permute(b->x, (int[]){1, 0}))                                                                             \
     X(select, rille_select(b->x, 1, 2))                                                                                        \
+    X(slice, rille_slice(b->x, 1, 3, 2, -2))                                                                                   \
+    X(flip, rille_flip(b->x, (int[]){0, 1}, 2))                                                                                \
+    X(unfold, rille_unfold(b->turned, 0, 2, 1))                                                                                \
+    X(diagonal, rille_diagonal(b->x, 1, 0, 1))                                                                                 \
+    X(diag_embed, rille_diag_embed(b->turned, 1))                                                                              \
+    X(squeeze, rille_squeeze(b->x, NULL, 0))                                                                                   \
+    X(unsqueeze, rille_unsqueeze(b->x, 1))                                                                                     \
+    X(flatten, rille_flatten(b->turned, 0, 1))                                                                                 \
+    X(split, last_part(b))                                                                                                     \
+    X(cat, rille_cat((rille_tensor *[]){b->x, b->whole, b->turned, b->x, b->x, b->x, b->x, b->x}, 8, 1))                       \
+    X(stack, rille_stack((rille_tensor *[]){b->x, b->turned}, 2, 1))                                                           \
+    X(tile, rille_tile(b->turned, 2, (int64_t[]){2, 3}))                                                                       \
+    X(roll, rille_roll(b->turned, 1, 0))                                                                                       \
+    X(pad, rille_pad(b->turned, (int64_t[]){1, 0}, (int64_t[]){0, -1}, 2))                                                     \
+    X(gather, rille_gather(b->turned, 1, b->places))                                                                           \
+    X(scatter, rille_scatter(b->whole, 1, b->places, b->turned))                                                               \
+    X(scatter_add, rille_scatter_add(b->turned, 1, b->places, b->whole))                                                       \
+    X(masked_select, rille_masked_select(b->turned, b->whole))                                                                 \
+    X(masked_fill, rille_masked_fill(b->turned, b->whole, b->scalar))                                                          \
+    X(triu, rille_triu(b->turned, 0))                                                                                          \
+    X(one_hot, rille_one_hot(b->labels, 4))                                                                                    \
+    X(index, rille_index(b->turned, 2, (rille_tensor *[]){b->index, b->index}))                                                \
+    X(index_by_mask, rille_index(b->turned, 1, &b->mask))                                                                      \
+    X(index_put, index_written(b))                                                                                             \
+    X(outer, rille_outer(b->bias, b->bias))                                                                                    \
+    X(dot, rille_dot(b->bias, b->bias))                                                                                        \
     X(expand, rille_expand(b->bias, SHAPE(5, 4)))                                                                              \
     X(detach, rille_detach(b->x))                                                                                              \
     X(contiguous, rille_contiguous(b->turned))                                                                                 \
@@ -331,7 +371,10 @@ static bench make_bench(rille_context *cx)
                .index = rille_from(cx, RILLE_INT64, SHAPE(3), (int64_t[]){2, 0, 2}),
                .labels = rille_from(cx, RILLE_INT64, SHAPE(4), (int64_t[]){2, 0, 2, 1}),
                .bias = rille_randn(cx, RILLE_FLOAT32, SHAPE(4)),
-               .wide = rille_randn(cx, RILLE_FLOAT32, SHAPE(4, 4))};
+               .wide = rille_randn(cx, RILLE_FLOAT32, SHAPE(4, 4)),
+               .scalar = rille_scalar(cx, RILLE_FLOAT64, 2),
+               .mask = rille_from(cx, RILLE_BOOL, SHAPE(4), (bool[]){true, false, true, true}),
+               .places = rille_from(cx, RILLE_INT64, SHAPE(2, 3), (int64_t[]){2, 0, 2, 1, 3, 0})};
     b.images = rille_transpose(rille_randn(cx, RILLE_FLOAT32, SHAPE(17, 2, 2, 1)), 1, 2);
     b.kernel = rille_transpose(rille_randn(cx, RILLE_FLOAT32, SHAPE(4, 2, 4)), 1, 2);
     rille_set_requires_grad(b.x, true);

@@ -1,4 +1,4 @@
-/* Random tensors of any layout: transposed, narrowed, stepped through and expanded. */
+/* Random tensors of any layout: transposed, narrowed, stepped through, flipped and expanded. */
 #ifndef RILLE_TESTS_RANDOM_LAYOUTS_H
 #define RILLE_TESTS_RANDOM_LAYOUTS_H
 
@@ -45,8 +45,8 @@ static inline rille_tensor *random_tensor(rille_context *cx, uint64_t *rng, rill
     return t;
 }
 
-/* A tensor of this shape whose strides are anything: dimensions in any order, each a part of a longer one, every second
- * element, or the same element again and again. */
+/* A tensor of this shape whose strides are anything: dimensions in any order, each a part of a longer one, backwards,
+ * every second element, or the same element again and again. */
 static inline rille_tensor *random_layout(rille_context *cx, uint64_t *rng, rille_dtype dtype, values kind, int rank,
                                           const int64_t *shape)
 {
@@ -71,6 +71,9 @@ static inline rille_tensor *random_layout(rille_context *cx, uint64_t *rng, rill
     for (int i = 0; i < rank; i++)
         if (base[i] > 1 || shape[order[i]] == 0)
             t = rille_narrow(t, i, random_below(rng, base[i] - shape[order[i]] + 1), shape[order[i]]);
+    for (int i = 0; i < rank && !plain; i++)
+        if (random_below(rng, 4) == 0)
+            t = rille_flip(t, &i, 1);
     t = rille_expand(rille_permute(t, inverse), rank, shape);
     cr_assert_not_null(t, "%s", rille_error(cx));
     cr_assert(has_shape(t, rank, shape));

@@ -516,7 +516,7 @@ Test(copies, in_place)
                   "copy: shape [2, 3] does not fit into [1, 3]");
     /* Which of the values that go to one place would stay there? */
     EXPECT_STATUS(cx, rille_copy(rille_expand(rille_select(t, 0, 0), SHAPE(2, 3)), t), RILLE_ERROR_ARGUMENT,
-                  "copy: elements of the target, expanded to shape [2, 3], are one in memory; copy into a clone of it");
+                  "copy: elements of the target, a view of shape [2, 3], are one in memory; write into a clone of it");
     cr_expect_eq(rille_copy(NULL, t), RILLE_ERROR_NULL);
     EXPECT_ERROR(cx, RILLE_ERROR_NULL, "copy: input 1 is NULL");
     cr_expect_eq(rille_copy(t, NULL), RILLE_ERROR_NULL);

@@ -33,6 +33,17 @@ FUNCTION(f_reshape, rille_reshape(rille_transpose(x[0], 0, 1), SHAPE(-1)))
 FUNCTION(f_permute, rille_permute(x[0], (int[]){1, 0}))
 FUNCTION(f_narrow, rille_narrow(x[0], 1, 3, 600))
 FUNCTION(f_pad, rl_pad(x[0], SHAPE(400, 701), 0, 7))
+FUNCTION(f_cat, rille_cat((rille_tensor *[]){x[0], x[1], rille_flip(x[0], (int[]){1}, 1)}, 3, 1))
+FUNCTION(f_slice, rille_slice(x[0], 1, 699, 350, -2))
+FUNCTION(f_unfold, rille_unfold(x[0], 0, 5, 3))
+FUNCTION(f_diagonal, rille_diagonal(rille_reshape(x[0], SHAPE(401, 14, 50)), 1, 0, 2))
+FUNCTION(f_diag_embed, rille_diag_embed(x[0], -1))
+FUNCTION(f_gather, rille_gather(x[0], 1, rille_expand(index_of(cx, 1000, 700), SHAPE(401, 1000))))
+FUNCTION(f_scatter, rille_scatter(x[0], 0, rille_expand(rille_unsqueeze(index_of(cx, 900, 401), 1), SHAPE(900, 600)), x[1]))
+FUNCTION(f_scatter_add,
+         rille_scatter_add(x[0], 0, rille_expand(rille_unsqueeze(index_of(cx, 900, 401), 1), SHAPE(900, 600)), x[1]))
+FUNCTION(f_masked_select, rille_masked_select(x[0], rille_greater(x[0], rille_scalar(cx, RILLE_FLOAT32, 0))))
+FUNCTION(f_triu, rille_triu(x[0], 1))
 FUNCTION(f_expand, rille_expand(x[0], SHAPE(300, 701)))
 FUNCTION(f_index_select, rille_index_select(x[0], 0, index_of(cx, 900, 400)))
 FUNCTION(f_add, rille_add(x[0], x[1]))
@@ -116,15 +127,19 @@ static rille_tensor *pool_gradient(rille_context *cx, inputs x, bool largest)
 FUNCTION(f_max_pool_spread, pool_gradient(cx, x, true))
 FUNCTION(f_avg_pool_spread, pool_gradient(cx, x, false))
 
-/* index_add is what index_select's gradient does, so its own turn is in the gradient of that gradient. */
-static rille_tensor *f_index_add(rille_context *cx, inputs x)
-{
-    rille_tensor *source = rille_zeros(cx, rille_dtype_of(x[0]), SHAPE(400, 701)), *gradient = NULL;
-    rille_set_requires_grad(source, true);
-    rille_tensor *picked = rille_index_select(source, 0, index_of(cx, 900, 400));
-    rille_grad(&picked, 1, &source, 1, &x[0], true, &gradient);
-    return gradient;
-}
+/* What is nobody's operation but another one's gradient has its own turn in the gradient of that gradient. */
+#define GRADIENT_FUNCTION(name, expression)                                                                                    \
+    static rille_tensor *name(rille_context *cx, inputs x)                                                                     \
+    {                                                                                                                          \
+        rille_tensor *source = rille_zeros(cx, rille_dtype_of(x[0]), SHAPE(400, 701)), *gradient = NULL;                       \
+        rille_set_requires_grad(source, true);                                                                                 \
+        rille_tensor *picked = expression;                                                                                     \
+        rille_grad(&picked, 1, &source, 1, &x[0], true, &gradient);                                                            \
+        return gradient;                                                                                                       \
+    }
+GRADIENT_FUNCTION(f_index_add, rille_index_select(source, 0, index_of(cx, 900, 400)))
+GRADIENT_FUNCTION(f_spread, rille_slice(source, 1, 700, 350, -2))
+GRADIENT_FUNCTION(f_fold, rille_reshape(rille_unfold(source, 1, 4, 4), SHAPE(400, 700)))
 
 typedef struct sample {
     const char *name;
@@ -145,6 +160,18 @@ static const sample samples[] = {
     {"permute", RL_OP_permute, f_permute, 1, {BIG}},
     {"narrow", RL_OP_narrow, f_narrow, 1, {BIG}},
     {"pad", RL_OP_pad, f_pad, 1, {{2, 301, 701}}},
+    {"cat", RL_OP_cat, f_cat, 2, {BIG, {2, 401, 300}}},
+    {"slice", RL_OP_slice, f_slice, 1, {BIG}},
+    {"spread", RL_OP_spread, f_spread, 1, {{2, 400, 350}}},
+    {"unfold", RL_OP_unfold, f_unfold, 1, {BIG}},
+    {"fold", RL_OP_fold, f_fold, 1, {{2, 400, 700}}},
+    {"diagonal", RL_OP_diagonal, f_diagonal, 1, {BIG}},
+    {"diagonal_embed", RL_OP_diagonal_embed, f_diag_embed, 1, {{2, 30, 200}}},
+    {"triu", RL_OP_where, f_triu, 1, {BIG}},
+    {"gather", RL_OP_gather, f_gather, 1, {BIG}},
+    {"scatter", RL_OP_scatter, f_scatter, 2, {BIG, {2, 900, 600}}},
+    {"scatter_add", RL_OP_scatter_add, f_scatter_add, 2, {BIG, {2, 900, 600}}},
+    {"masked_select", RL_OP_gather, f_masked_select, 1, {BIG}},
     {"expand", RL_OP_expand, f_expand, 1, {{2, 1, 701}}},
     {"index_select", RL_OP_index_select, f_index_select, 1, {{2, 400, 701}}},
     {"index_add", RL_OP_index_add, f_index_add, 1, {{2, 900, 701}}},
