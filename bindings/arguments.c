@@ -43,6 +43,16 @@ int rlua_dimension(lua_State *L, int index, int argument, const rille_tensor *t)
     return (int)(dim > 0 ? dim - 1 : dim + rank);
 }
 
+int rlua_dimension_or(lua_State *L, int argument, int absent)
+{
+    const rille_tensor *t = rlua_check_tensor(L, 1);
+    if (lua_isnil(L, argument)) {
+        lua_pushinteger(L, absent);
+        lua_replace(L, argument);
+    }
+    return rlua_dimension(L, argument, argument, t);
+}
+
 int64_t rlua_position(lua_State *L, int index, int argument, int dim, int64_t size)
 {
     int64_t position = rlua_integer(L, index, argument, "index");
@@ -208,6 +218,19 @@ rille_tensor *rlua_scalar(lua_State *L, int index, int argument, rille_dtype dty
     if (wrong != NULL)
         rlua_bad_argument(L, argument, "%s", wrong);
     return rille_from(rlua_context(L), dtype, 0, &value, &value);
+}
+
+void rlua_tensor_or_number(lua_State *L, int argument, int other)
+{
+    if (rlua_box(L, argument) != NULL)
+        return;
+    if (lua_type(L, argument) != LUA_TNUMBER)
+        rlua_bad_type(L, argument, "tensor or number");
+    const rlua_tensor *beside = rlua_box(L, other);
+    rille_dtype dtype = beside == NULL ? RILLE_FLOAT32 : rille_dtype_of(rlua_check_tensor(L, other));
+    rlua_tensor *box = rlua_new(L);
+    rlua_finish(L, box, rlua_scalar(L, argument, argument, rlua_scalar_dtype(L, argument, dtype)));
+    lua_replace(L, argument);
 }
 
 /* "[2][1]": where the element with the row-major number i is. Pushes it. */

@@ -114,27 +114,13 @@ static int clamp(lua_State *L)
     return 1;
 }
 
-/* The tensor at the argument; a number is replaced by a tensor of rank 0 that leaves the dtype at `other` as it is. */
-static void tensor_or_number(lua_State *L, int argument, int other)
-{
-    if (rlua_box(L, argument) != NULL)
-        return;
-    if (lua_type(L, argument) != LUA_TNUMBER)
-        rlua_bad_type(L, argument, "tensor or number");
-    const rlua_tensor *beside = rlua_box(L, other);
-    rille_dtype dtype = beside == NULL ? RILLE_FLOAT32 : rille_dtype_of(rlua_check_tensor(L, other));
-    rlua_tensor *box = rlua_new(L);
-    rlua_finish(L, box, rlua_scalar(L, argument, argument, rlua_scalar_dtype(L, argument, dtype)));
-    lua_replace(L, argument);
-}
-
 /* where(condition, a, b): a where condition is not 0, else b; a and b are tensors or numbers */
 static int where(lua_State *L)
 {
     rlua_arguments(L, 3);
     rlua_check_tensor(L, 1);
-    tensor_or_number(L, 2, 3);
-    tensor_or_number(L, 3, 2);
+    rlua_tensor_or_number(L, 2, 3);
+    rlua_tensor_or_number(L, 3, 2);
     rlua_tensor *box = rlua_new(L);
     rlua_finish(L, box, rille_where(rlua_check_tensor(L, 1), rlua_check_tensor(L, 2), rlua_check_tensor(L, 3)));
     return 1;

@@ -38,32 +38,6 @@ static int backward(lua_State *L)
 
 /* ---- rille.grad ---- */
 
-/* Pushes a list of `count` userdata without tensors. */
-static void push_boxes(lua_State *L, int count)
-{
-    lua_createtable(L, count, 0);
-    for (int i = 1; i <= count; i++) {
-        rlua_new(L);
-        lua_rawseti(L, -2, i);
-    }
-}
-
-/* The userdata of the list at the top get their tensors; NULL becomes nil. */
-static void fill_boxes(lua_State *L, const rlua_list *made)
-{
-    for (int i = 0; i < made->count; i++) {
-        lua_rawgeti(L, -1, i + 1);
-        rlua_tensor *box = lua_touserdata(L, -1);
-        lua_pop(L, 1);
-        if (made->item[i] != NULL) {
-            rlua_finish(L, box, made->item[i]);
-        } else {
-            lua_pushnil(L);
-            lua_rawseti(L, -2, i + 1);
-        }
-    }
-}
-
 /* rille.grad(outputs, inputs [, {create_graph = true, seeds = tensors}]): the list of d outputs / d inputs, nil where there
  * is no path from one to the other */
 static int grad(lua_State *L)
@@ -81,7 +55,7 @@ static int grad(lua_State *L)
     if (seeded && seeds.count != outputs.count)
         rlua_bad_argument(L, 3, "option 'seeds': %d expected, as there are outputs, got %d", outputs.count, seeds.count);
     rlua_list gradients = rlua_list_empty(L, inputs.count);
-    push_boxes(L, inputs.count);
+    rlua_list_boxes(L, inputs.count);
     rlua_list_fill(L, &outputs);
     rlua_list_fill(L, &inputs);
     rlua_list_fill(L, &seeds);
@@ -89,7 +63,7 @@ static int grad(lua_State *L)
                              gradients.item));
     for (int i = 0; i < inputs.count; i++)
         rille_keep(gradients.item[i]);
-    fill_boxes(L, &gradients);
+    rlua_list_finish(L, &gradients);
     return 1;
 }
 

@@ -88,8 +88,11 @@ typedef struct rlua_list {
     rille_tensor **item; /* in a userdata that rlua_list_new pushes */
 } rlua_list;
 rlua_list rlua_list_new(lua_State *L, int index, int argument);
-rlua_list rlua_list_empty(lua_State *L, int count);                     /* room for results */
-void rlua_list_fill(lua_State *L, const rlua_list *list);               /* raises where one is no live tensor */
+rlua_list rlua_list_empty(lua_State *L, int count);       /* room for results */
+void rlua_list_fill(lua_State *L, const rlua_list *list); /* raises where one is no live tensor */
+/* Results: a list of `count` userdata without tensors is pushed; later, at the top, they get them. NULL becomes nil. */
+void rlua_list_boxes(lua_State *L, int count);
+void rlua_list_finish(lua_State *L, const rlua_list *made);
 rlua_tensor *rlua_list_box(lua_State *L, const rlua_list *list, int i); /* i from 0 */
 
 /* What holds while a script's function runs, and ends with it, however it ends. */
@@ -111,6 +114,8 @@ double rlua_number(lua_State *L, int index, int argument, const char *what);
 bool rlua_boolean(lua_State *L, int index, int argument, const char *what, bool absent);
 /* 1 ... n or, from the end, -1 ... -n becomes 0 ... n - 1, where n is t's rank or the size of a dimension. */
 int rlua_dimension(lua_State *L, int index, int argument, const rille_tensor *t);
+/* The dimension at `argument` of the tensor at argument 1; this one where it is nil. */
+int rlua_dimension_or(lua_State *L, int argument, int absent);
 int64_t rlua_position(lua_State *L, int index, int argument, int dim, int64_t size);
 /* Sizes of at least `minimum` as arguments first ... last, or as one table. Returns the rank. */
 int rlua_sizes(lua_State *L, int first, int last, int64_t *sizes, int64_t minimum);
@@ -126,6 +131,8 @@ bool rlua_own_activation(lua_State *L, int argument);
 rille_tensor *rlua_scalar(lua_State *L, int index, int argument, rille_dtype dtype);
 /* The dtype that the number at index takes beside a tensor of dtype: floating tensors keep theirs. */
 rille_dtype rlua_scalar_dtype(lua_State *L, int index, rille_dtype beside);
+/* The tensor at the argument; a number is replaced by a tensor of rank 0 that leaves the dtype at `other` as it is. */
+void rlua_tensor_or_number(lua_State *L, int argument, int other);
 /* Converts the number or boolean at index and stores it. NULL, or what is wrong with it, pushed. */
 const char *rlua_store(lua_State *L, int index, rille_dtype dtype, void *into);
 /* A key of the table at index that is none of its list's, or NULL. Pushed. */
@@ -167,6 +174,8 @@ extern const luaL_Reg rlua_lifetime_metamethods[], rlua_lifetime_both[], rlua_li
 extern const luaL_Reg rlua_construct_functions[];
 extern const luaL_Reg rlua_index_metamethods[], rlua_index_both[];
 extern const luaL_Reg rlua_shape_both[];
+extern const luaL_Reg rlua_joining_both[], rlua_joining_functions[];
+extern const luaL_Reg rlua_selection_both[];
 extern const luaL_Reg rlua_arithmetic_metamethods[], rlua_arithmetic_both[];
 extern const luaL_Reg rlua_reduction_both[];
 extern const luaL_Reg rlua_autograd_both[], rlua_autograd_functions[];

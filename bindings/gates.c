@@ -1,22 +1,12 @@
 /* The gated activations, one function and method for each gate of the engine, and rille.gates, their list; maxout and crelu. */
 #include "bindings.h"
 
-/* The dimension at `argument`, by default the last. */
-static int dimension_of(lua_State *L, int argument)
-{
-    if (lua_isnil(L, argument)) {
-        lua_pushinteger(L, -1);
-        lua_replace(L, argument);
-    }
-    return rlua_dimension(L, argument, argument, rlua_check_tensor(L, 1));
-}
-
 /* rille.glu(x [, dim = -1]). The extra upvalue is the gate. */
 static int gated(lua_State *L)
 {
     rille_gate gate = (rille_gate)lua_tointeger(L, lua_upvalueindex(RLUA_EXTRA));
     rlua_arguments(L, 2);
-    int dim = dimension_of(L, 2);
+    int dim = rlua_dimension_or(L, 2, -1);
     rlua_tensor *box = rlua_new(L);
     rlua_finish(L, box, rille_gated(rlua_check_tensor(L, 1), gate, dim));
     return 1;
@@ -30,7 +20,7 @@ static int maxout(lua_State *L)
     int64_t k = rlua_integer(L, 2, 2, "k");
     if (k < 1)
         rlua_bad_argument(L, 2, "k is %I, expected 1 or more", (LUAI_UACINT)k);
-    int dim = dimension_of(L, 3);
+    int dim = rlua_dimension_or(L, 3, -1);
     rlua_tensor *box = rlua_new(L);
     rlua_finish(L, box, rille_maxout(rlua_check_tensor(L, 1), k, dim));
     return 1;
@@ -40,7 +30,7 @@ static int maxout(lua_State *L)
 static int crelu(lua_State *L)
 {
     rlua_arguments(L, 2);
-    int dim = dimension_of(L, 2);
+    int dim = rlua_dimension_or(L, 2, -1);
     rlua_tensor *box = rlua_new(L);
     rlua_finish(L, box, rille_crelu(rlua_check_tensor(L, 1), dim));
     return 1;

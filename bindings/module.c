@@ -14,9 +14,11 @@ static const struct {
     {rlua_arithmetic_both, FUNCTION | METHOD}, {rlua_arithmetic_metamethods, METAMETHOD},
     {rlua_autograd_both, FUNCTION | METHOD},   {rlua_autograd_functions, FUNCTION},
     {rlua_construct_functions, FUNCTION},      {rlua_context_functions, FUNCTION},
-    {rlua_hooks_both, FUNCTION | METHOD},      {rlua_index_both, FUNCTION | METHOD},      {rlua_lifetime_both, FUNCTION | METHOD},
-    {rlua_lifetime_functions, FUNCTION},       {rlua_lifetime_metamethods, METAMETHOD},
-    {rlua_measure_functions, FUNCTION},        {rlua_reduction_both, FUNCTION | METHOD},
+    {rlua_hooks_both, FUNCTION | METHOD},      {rlua_index_both, FUNCTION | METHOD},
+    {rlua_joining_both, FUNCTION | METHOD},    {rlua_joining_functions, FUNCTION},
+    {rlua_lifetime_both, FUNCTION | METHOD},   {rlua_lifetime_functions, FUNCTION},
+    {rlua_lifetime_metamethods, METAMETHOD},   {rlua_measure_functions, FUNCTION},
+    {rlua_reduction_both, FUNCTION | METHOD},  {rlua_selection_both, FUNCTION | METHOD},
     {rlua_shape_both, FUNCTION | METHOD},      {rlua_window_both, FUNCTION | METHOD},
 };
 

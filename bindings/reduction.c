@@ -119,11 +119,7 @@ static int linear(lua_State *L)
 static int normalised(lua_State *L, rille_tensor *operation(rille_tensor *, int))
 {
     rlua_arguments(L, 2);
-    if (lua_isnil(L, 2)) {
-        lua_pushinteger(L, -1);
-        lua_replace(L, 2);
-    }
-    int dim = rlua_dimension(L, 2, 2, rlua_check_tensor(L, 1));
+    int dim = rlua_dimension_or(L, 2, -1);
     rlua_tensor *box = rlua_new(L);
     rlua_finish(L, box, operation(rlua_check_tensor(L, 1), dim));
     return 1;

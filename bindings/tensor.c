@@ -194,6 +194,30 @@ void rlua_list_fill(lua_State *L, const rlua_list *list)
     rlua_state_of(L);
 }
 
+void rlua_list_boxes(lua_State *L, int count)
+{
+    lua_createtable(L, count, 0);
+    for (int i = 1; i <= count; i++) {
+        rlua_new(L);
+        lua_rawseti(L, -2, i);
+    }
+}
+
+void rlua_list_finish(lua_State *L, const rlua_list *made)
+{
+    for (int i = 0; i < made->count; i++) {
+        lua_rawgeti(L, -1, i + 1);
+        rlua_tensor *box = lua_touserdata(L, -1);
+        lua_pop(L, 1);
+        if (made->item[i] != NULL) {
+            rlua_finish(L, box, made->item[i]);
+        } else {
+            lua_pushnil(L);
+            lua_rawseti(L, -2, i + 1);
+        }
+    }
+}
+
 /* ---- Calls of a script's function ---- */
 
 #define GUARD "rille.guard"
