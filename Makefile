@@ -19,6 +19,8 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 LUA     ?= lua5.4
 PYTHON  ?= /usr/bin/python3# the one that python3-torch is for
+LUA_ENVIRONMENT =# of the interpreter in tests: NAME=value ...
+PLAIN =# 1: the C suites without Criterion, each in one process: see tests/sanitize/
 EMULATOR =# what runs the programs that were compiled, where this machine cannot: see test-aarch64
 
 ifneq ($(filter default undefined,$(origin CC)),)
@@ -41,7 +43,7 @@ ENGINE      := $(filter-out $(KERNELS) $(GENERATOR),$(wildcard engine/*/*.c))
 BINDINGS    := $(wildcard bindings/*.c)
 LUA_MODULES := $(patsubst bindings/rille/%,%,$(wildcard bindings/rille/*.lua bindings/rille/*/*.lua))
 SUITES      := $(wildcard tests/engine/*.c)
-REFERENCE   := $(wildcard tests/reference/*.c tests/accuracy/*.c) $(if $(EMULATOR),tests/aarch64/execve.c)
+REFERENCE   := $(wildcard tests/reference/*.c tests/accuracy/*.c) $(if $(EMULATOR),tests/aarch64/execve.c) $(if $(PLAIN),tests/sanitize/plain.c)
 SPECS       := $(wildcard tests/lua/*_spec.lua)
 BENCHES     := $(wildcard tests/bench/*.c)
 EXHAUSTIVE  := $(wildcard tests/exhaustive/*.c)
@@ -79,7 +81,7 @@ COMMON     := $(LANGUAGE) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(ARITHMETIC) -fPIC 
 
 INCLUDE_ENGINE   := -Iengine -I$(BUILD)/include $(call as_system,$(BLAS_CFLAGS))
 INCLUDE_BINDINGS := -I$(BUILD)/include $(call as_system,$(LUA_CFLAGS))# the public header, and nothing else of the engine
-INCLUDE_TESTS    := -Itests $(INCLUDE_ENGINE)
+INCLUDE_TESTS    := -Itests $(if $(PLAIN),-Itests/sanitize) $(INCLUDE_ENGINE)
 
 COMPILE_ENGINE   := $(CC) $(COMMON) $(OPENMP) $(INCLUDE_ENGINE)
 COMPILE_KERNELS  := $(CC) $(COMMON) $(KERNEL_CFLAGS) -fopenmp-simd $(if $(is_clang),,$(STRAIGHT)) $(INCLUDE_ENGINE)
@@ -211,7 +213,7 @@ $(BUILD)/share/rille/data: | scripts/data
 $(BUILD)/tests/%: $(OBJ)/tests/%.o $(REFERENCE_OBJS) $(OBJ)/list-REFERENCE $(ARCHIVE)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(REFERENCE_OBJS) $(ARCHIVE) -lcriterion $(TEST_LIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(REFERENCE_OBJS) $(ARCHIVE) $(if $(PLAIN),,-lcriterion) $(TEST_LIBS) -o $@
 # A bench runs where it was built: its own loops, copies to compare with, get the best that the machine has. So does the sweep.
 $(OBJ)/tests/bench/%.o $(OBJ)/tests/accuracy/sweep.o: NATIVE := -O3 $(if $(EMULATOR),,-march=native)
 $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(REFERENCE_OBJS) $(OBJ)/list-REFERENCE $(ARCHIVE)
@@ -348,7 +350,7 @@ endef
 define TEST_SETS_AND_LUA
 # What calls the activations as hosts do, again under each other instruction set that this CPU has. (engine/activations goes
 # through all of them by itself.)
-read -r used having < <($(COMMAND) -e 'local i = require("rille").info(); print(i.isa, table.concat(i.isas, " "))')
+read -r used having < <(env $(LUA_ENVIRONMENT) $(COMMAND) -e 'local i = require("rille").info(); print(i.isa, table.concat(i.isas, " "))')
 for isa in $(TEST_ISAS); do
     [ $$isa != $$used ] || continue
     case " $$having " in *" $$isa "*) ;; *) printf '\n== not tested, the CPU lacks it: %s\n' $$isa; continue ;; esac
@@ -361,13 +363,13 @@ export LUA_PATH_5_4="$(BUILD)/share/lua/5.4/?.lua;$(BUILD)/share/lua/5.4/?/init.
 export LUA_CPATH_5_4="$(BUILD)/lib/lua/5.4/?.so;;"
 for spec in $(SPECS); do
     name=$${spec##*/}
-    suite lua/$${name%_spec.lua} $(LUA) "$$(command -v busted)" --output=plainTerminal $$spec
+    suite lua/$${name%_spec.lua} env $(LUA_ENVIRONMENT) $(LUA) "$$(command -v busted)" --output=plainTerminal $$spec
 done
 endef
 
 define TEST_RUNNER
 $(TEST_COUNTING)
-$(if $(EMULATOR),,$(TEST_SETS_AND_LUA))
+$(if $(EMULATOR)$(PLAIN),,$(TEST_SETS_AND_LUA))
 rm -f $$log
 [ -z "$$unhappy" ] || printf '\nfailed:%s\n' "$$unhappy"
 printf '\n%d passed, %d failed\n' $$passed $$failed
@@ -381,6 +383,26 @@ test: deps-test built ## build, then run every test suite (ONLY=name: some)
 	$(submake) test-suites
 test-suites: test-programs
 	@bash -eu -o pipefail -c "$$TEST_RUNNER"
+
+# All suites with AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer, built by gcc; the C suites with ThreadSanitizer,
+# built by clang. An OpenMP runtime synchronises by means that ThreadSanitizer does not see, and so every parallel loop would be
+# reported: LLVM's tells it of them, by way of Archer, which comes with libomp. Criterion maps memory where ThreadSanitizer has its
+# own, so tests/sanitize/ stands in for it. What was not built here (OpenBLAS, the Lua interpreter, to which the sanitizer is
+# preloaded) is not looked into.
+SANITIZE     := -O1 -g -fno-omit-frame-pointer -fsanitize=
+TSAN_PACKAGES := $(TEST_PACKAGES) clang libomp-dev
+.PHONY: sanitize sanitize-address sanitize-thread
+sanitize: sanitize-address sanitize-thread ## the test suites under the address, undefined-behaviour and thread sanitizers (ONLY=name: some)
+sanitize-address: deps-test
+	+$(Q)ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	    $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(NPROC)) BUILD=$(BUILD)/sanitize/address CC=gcc \
+	    CFLAGS='$(SANITIZE)address,undefined -fno-sanitize-recover=all' KERNEL_CFLAGS=-O1 TEST_TIMEOUT=7200 \
+	    LUA_ENVIRONMENT="LD_PRELOAD=$$(gcc -print-file-name=libasan.so):$$(gcc -print-file-name=libubsan.so)" all test-suites
+sanitize-thread: ; $(call install_missing,$(TSAN_PACKAGES))
+	+$(Q)TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1:die_after_fork=0 OMP_NUM_THREADS=4 \
+	    OMP_TOOL_LIBRARIES="$$(clang -print-resource-dir)/../../libarcher.so" \
+	    $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(NPROC)) BUILD=$(BUILD)/sanitize/thread CC=clang \
+	    CFLAGS='$(SANITIZE)thread' KERNEL_CFLAGS=-O1 TEST_TIMEOUT=14400 PLAIN=1 test-suites
 
 # aarch64: the engine's suites, cross-compiled and run by qemu-user, against Debian's arm64 libraries. These are unpacked
 # below build/, with an apt state of their own: nothing but the compiler and the emulator is installed.
