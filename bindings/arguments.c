@@ -250,19 +250,19 @@ static const char *element_text(lua_State *L, const rille_tensor *t, int64_t i)
     return lua_tostring(L, -1);
 }
 
-/* Raises where an element of the floating tensor at the argument is no whole number. */
-static void check_whole(lua_State *L, int argument, const char *what)
+/* Raises where an element of the floating tensor at index is no whole number. */
+static void check_whole(lua_State *L, int index, int argument, const char *what)
 {
-    int64_t n = rille_numel(rlua_check_tensor(L, argument));
+    int64_t n = rille_numel(rlua_check_box(L, index)->tensor);
     double *value = rlua_buffer(L, n, sizeof *value);
-    rlua_check(L, rille_copy_out(rlua_check_tensor(L, argument), RILLE_FLOAT64, value));
+    rlua_check(L, rille_copy_out(rlua_check_box(L, index)->tensor, RILLE_FLOAT64, value));
     for (int64_t i = 0; i < n; i++) {
         int exact;
         lua_pushnumber(L, value[i]);
         lua_tointegerx(L, -1, &exact);
         if (!exact) {
             const char *number = rlua_number_text(L, -1);
-            const char *element = element_text(L, rlua_check_tensor(L, argument), i);
+            const char *element = element_text(L, rlua_check_box(L, index)->tensor, i);
             rlua_bad_argument(L, argument, "%s%s: %s has no integer representation", what, element, number);
         }
         lua_pop(L, 1);
@@ -270,22 +270,28 @@ static void check_whole(lua_State *L, int argument, const char *what)
     lua_pop(L, 1);
 }
 
-rlua_tensor *rlua_indices(lua_State *L, int argument, const char *what)
+rlua_tensor *rlua_indices_at(lua_State *L, int index, int argument, const char *what)
 {
-    const rlua_tensor *given = rlua_box(L, argument);
-    rille_dtype int64 = RILLE_INT64;
-    if (given == NULL && (lua_type(L, argument) == LUA_TTABLE || lua_type(L, argument) == LUA_TNUMBER))
-        return rlua_from_table(L, argument, &int64, LUA_TNUMBER);
-    rille_dtype dtype = rille_dtype_of(rlua_check_tensor(L, argument));
+    rille_dtype dtype = rille_dtype_of(rlua_check_box(L, index)->tensor);
     if (dtype == RILLE_BOOL)
         rlua_bad_argument(L, argument, "%ss are integers, got a tensor of bool", what);
     if (dtype == RILLE_INT64) {
-        lua_pushvalue(L, argument);
-        return rlua_check_box(L, argument);
+        lua_pushvalue(L, index);
+        return rlua_box(L, -1);
     }
     if (dtype != RILLE_UINT8)
-        check_whole(L, argument, what);
+        check_whole(L, index, argument, what);
     rlua_tensor *box = rlua_new(L);
-    rlua_finish(L, box, rille_to(rlua_check_tensor(L, argument), RILLE_INT64));
+    rlua_finish(L, box, rille_to(rlua_check_box(L, index)->tensor, RILLE_INT64));
     return box;
+}
+
+rlua_tensor *rlua_indices(lua_State *L, int argument, const char *what)
+{
+    rille_dtype int64 = RILLE_INT64;
+    int type = lua_type(L, argument);
+    if (rlua_box(L, argument) == NULL && (type == LUA_TTABLE || type == LUA_TNUMBER))
+        return rlua_from_table(L, argument, &int64, LUA_TNUMBER);
+    rlua_check_box(L, argument);
+    return rlua_indices_at(L, argument, argument, what);
 }

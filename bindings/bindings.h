@@ -138,6 +138,7 @@ const char *rlua_store(lua_State *L, int index, rille_dtype dtype, void *into);
 /* A key of the table at index that is none of its list's, or NULL. Pushed. */
 const char *rlua_stray_key(lua_State *L, int index);
 /* Index or label tensor from the argument (int64 tensor, floating tensor of whole numbers, table or number), pushed. */
+rlua_tensor *rlua_indices_at(lua_State *L, int index, int argument, const char *what); /* a tensor at index */
 rlua_tensor *rlua_indices(lua_State *L, int argument, const char *what);
 
 /* ---- options.c: the trailing table of options ---- */

@@ -102,8 +102,8 @@ void rlua_take_error(rille_context *cx, char *message, size_t size)
 
 /* What the engine calls otherwise than Lua does. */
 static const char *const engine_words[] = {
-    "activation",    "copy", "empty",      "equal",     "from",   "greater",
-    "greater_equal", "less", "less_equal", "not_equal", "scalar", NULL,
+    "activation", "copy", "empty",      "equal",     "from",   "greater", "greater_equal",
+    "index_put",  "less", "less_equal", "not_equal", "scalar", NULL,
 };
 
 void rlua_raise_engine(lua_State *L)

@@ -1,87 +1,136 @@
-/* t[i], t[{1, {2, 5}}], assignment, t.name, t:item(), t:totable(). */
+/* t[i], t[{1, {2, 5}}], t[mask], assignment, t.name, t:item(), t:totable(). */
 #include "bindings.h"
 
 #include <string.h>
 
 /* ---- What an index selects ---- */
 
-typedef struct part { /* of one dimension */
-    int64_t start, length;
-    bool single; /* a number: the dimension goes away */
+typedef enum kind { NUMBER, RANGE, TENSOR } kind; /* the dimension goes away; a part of it; picked by an index or a mask */
+
+typedef struct part {
+    kind kind;
+    int64_t start, length, step; /* of a number and a range */
+    int at, dims;                /* of a tensor: where it lies on the stack, and how many dimensions it is for */
 } part;
 
 typedef struct selection {
     int count;
     part parts[RILLE_MAX_RANK];
     bool element; /* every dimension is selected by a number */
+    bool tensors; /* one at least is by a tensor */
 } selection;
 
-/* The range {first, last} at the top, {} for all of it or {i} for i ... i, of the dimension `dim` of this size. */
+/* The range {first, last [, step]} at the top, {} for all of it or {i} for i ... i, of the dimension `dim` of this size. */
 static part read_range(lua_State *L, int dim, int64_t size)
 {
     lua_Unsigned n = lua_rawlen(L, -1);
     const char *stray = rlua_stray_key(L, -1);
-    if (stray != NULL || n > 2)
-        rlua_raise(L, "index %d: a range is {first, last}, {} for all", dim + 1);
+    if (stray != NULL || n > 3)
+        rlua_raise(L, "index %d: a range is {first, last} or {first, last, step}, {} for all", dim + 1);
     if (n == 0)
-        return (part){0, size, false};
+        return (part){RANGE, 0, size, 1, 0, 1};
     lua_rawgeti(L, -1, 1);
-    lua_rawgeti(L, -2, (lua_Integer)n);
-    int64_t first = rlua_position(L, -2, 0, dim, size), last = rlua_position(L, -1, 0, dim, size);
-    lua_pop(L, 2);
-    if (last < first)
-        rlua_raise(L, "index %d: the range from %I ends before it starts, at %I", dim + 1, (LUAI_UACINT)first + 1,
-                   (LUAI_UACINT)last + 1);
-    return (part){first, last - first + 1, false};
+    lua_rawgeti(L, -2, n == 1 ? 1 : 2);
+    lua_rawgeti(L, -3, 3);
+    int64_t first = rlua_position(L, -3, 0, dim, size), last = rlua_position(L, -2, 0, dim, size);
+    int64_t step = n < 3 ? 1 : rlua_integer(L, -1, 0, "step");
+    lua_pop(L, 3);
+    if (step == 0)
+        rlua_raise(L, "index %d: a step of 0 leads nowhere", dim + 1);
+    if (step > 0 ? last < first : last > first)
+        rlua_raise(L, "index %d: the range from %I%s ends before it starts, at %I", dim + 1, (LUAI_UACINT)first + 1,
+                   step == 1 ? "" : lua_pushfstring(L, " in steps of %I", (LUAI_UACINT)step), (LUAI_UACINT)last + 1);
+    return (part){RANGE, first, (last - first) / step + 1, step, 0, 1};
 }
 
-/* The index at argument 2 of the tensor with this shape. Does not allocate unless it raises. */
-static selection read_selection(lua_State *L, const rille_tensor *t)
+/* The tensor at the top, int64 or bool, which is replaced where it has to be converted. Stays on the stack. */
+static part read_tensor(lua_State *L)
 {
-    int rank = rille_rank(t);
-    selection s = {.count = 1};
-    if (lua_type(L, 2) == LUA_TNUMBER) {
-        if (rank == 0)
-            rlua_raise(L, "a tensor of rank 0 has no dimension to index; t:item() is its number");
-        s.parts[0] = (part){rlua_position(L, 2, 0, 0, rille_shape(t)[0]), 1, true};
-        s.element = rank == 1;
-        return s;
+    luaL_checkstack(L, LUA_MINSTACK, "too many indices");
+    if (rlua_box(L, -1)->tensor == NULL)
+        rlua_raise(L, "the index is a tensor that was freed");
+    if (rille_dtype_of(rlua_box(L, -1)->tensor) != RILLE_BOOL) {
+        rlua_indices_at(L, lua_gettop(L), 0, "index");
+        lua_replace(L, -2);
     }
-    if (lua_type(L, 2) != LUA_TTABLE)
-        rlua_raise(L, "a tensor is indexed by an integer or a table, got %s", rlua_type_name(L, 2));
-    lua_Unsigned count = lua_rawlen(L, 2);
-    const char *stray = rlua_stray_key(L, 2);
-    if (stray != NULL)
-        rlua_raise(L, "unexpected key '%s' in an index", stray);
+    const rille_tensor *t = rlua_box(L, -1)->tensor;
+    return (part){TENSOR, 0, 0, 0, lua_gettop(L), rille_dtype_of(t) == RILLE_BOOL ? rille_rank(t) : 1};
+}
+
+/* Adds the value at the top, an index of dimension `dim` of the tensor at argument 1, to s. Pops it but for a tensor. */
+static void add_part(lua_State *L, selection *s, int dim)
+{
+    part *p = &s->parts[s->count++];
+    if (rlua_box(L, -1) != NULL) {
+        *p = read_tensor(L);
+        s->tensors = true;
+        return;
+    }
+    int64_t size = rille_shape(rlua_check_tensor(L, 1))[dim];
+    if (lua_type(L, -1) == LUA_TTABLE)
+        *p = read_range(L, dim, size);
+    else
+        *p = (part){NUMBER, rlua_position(L, -1, 0, dim, size), 1, 1, 0, 1};
+    lua_pop(L, 1);
+}
+
+static void check_room(lua_State *L, lua_Unsigned count)
+{
+    const rille_tensor *t = rlua_check_tensor(L, 1);
+    int rank = rille_rank(t);
+    if (rank == 0 && lua_type(L, 2) != LUA_TTABLE)
+        rlua_raise(L, "a tensor of rank 0 has no dimension to index; t:item() is its number");
     if (count > (lua_Unsigned)rank)
         rlua_raise(L, "%I are too many indices for shape %s", (LUAI_UACINT)count, rlua_shape_text(L, rank, rille_shape(t)));
-    s.count = (int)count;
-    s.element = s.count == rank;
-    for (int d = 0; d < s.count; d++) {
-        int64_t size = rille_shape(t)[d];
-        if (lua_rawgeti(L, 2, d + 1) == LUA_TTABLE)
-            s.parts[d] = read_range(L, d, size);
-        else
-            s.parts[d] = (part){rlua_position(L, -1, 0, d, size), 1, true};
-        s.element = s.element && s.parts[d].single;
-        lua_pop(L, 1);
+}
+
+/* The index at argument 2 of the tensor at argument 1. Allocates only where it raises, or for tensors, which stay on the stack. */
+static selection read_selection(lua_State *L)
+{
+    selection s = {.count = 0};
+    int type = lua_type(L, 2), dims = 0;
+    if (type == LUA_TNUMBER || rlua_box(L, 2) != NULL) {
+        check_room(L, 1);
+        lua_pushvalue(L, 2);
+        add_part(L, &s, 0);
+        dims = s.parts[0].dims;
+    } else {
+        if (type != LUA_TTABLE)
+            rlua_raise(L, "a tensor is indexed by an integer, a table or a tensor, got %s", rlua_type_name(L, 2));
+        lua_Unsigned count = lua_rawlen(L, 2);
+        const char *stray = rlua_stray_key(L, 2);
+        if (stray != NULL)
+            rlua_raise(L, "unexpected key '%s' in an index", stray);
+        check_room(L, count);
+        for (int i = 0; i < (int)count; i++) {
+            check_room(L, (lua_Unsigned)dims + 1);
+            lua_rawgeti(L, 2, i + 1);
+            add_part(L, &s, dims);
+            dims += s.parts[i].dims;
+        }
     }
+    check_room(L, (lua_Unsigned)dims);
+    s.element = dims == rille_rank(rlua_check_tensor(L, 1));
+    for (int i = 0; i < s.count; i++)
+        s.element = s.element && s.parts[i].kind == NUMBER;
     return s;
 }
 
-/* A view of what is selected; t itself where that is all. */
+/* A view of what numbers and ranges select; t itself where that is all. */
 static rille_tensor *view_of(rille_tensor *t, const selection *s)
 {
     rille_tensor *view = t;
     int dim = 0;
-    for (int d = 0; d < s->count && view != NULL; d++) {
-        const part *p = &s->parts[d];
-        if (!p->single && p->length == rille_shape(t)[d]) {
-            dim++;
+    for (int i = 0; i < s->count && view != NULL; i++) {
+        const part *p = &s->parts[i];
+        bool whole = p->kind == RANGE && p->step == 1 && p->length == rille_shape(view)[dim];
+        if (whole || p->kind == TENSOR) {
+            dim += p->dims;
             continue;
         }
-        rille_tensor *next = p->single ? rille_select(view, dim, p->start) : rille_narrow(view, dim, p->start, p->length);
-        dim += !p->single;
+        rille_tensor *next =
+            p->kind == NUMBER ? rille_select(view, dim, p->start) : rille_slice(view, dim, p->start, p->length, p->step);
+        dim += p->kind == RANGE;
         if (view != t)
             rille_free(view);
         view = next;
@@ -89,12 +138,22 @@ static rille_tensor *view_of(rille_tensor *t, const selection *s)
     return view;
 }
 
+/* What the engine is to do with the dimensions of that view: NULL for those left whole. Returns how many. */
+static int list_tensors(lua_State *L, const selection *s, rille_tensor **index)
+{
+    int count = 0;
+    for (int i = 0; i < s->count; i++)
+        if (s->parts[i].kind != NUMBER)
+            index[count++] = s->parts[i].kind == TENSOR ? rlua_check_tensor(L, s->parts[i].at) : NULL;
+    return count;
+}
+
 /* Where the one element that is selected lies. */
 static void *element_of(rille_tensor *t, const selection *s)
 {
     int64_t offset = 0;
     for (int d = 0; d < s->count; d++)
-        offset += s->parts[d].start * rille_strides(t)[d];
+        offset += s->parts[d].start * rille_strides(t)[d]; /* numbers, one a dimension */
     return (char *)rille_data(t) + offset * (int64_t)rille_dtype_size(rille_dtype_of(t));
 }
 
@@ -111,16 +170,24 @@ static void push_element(lua_State *L, rille_dtype dtype, const void *element)
 
 static int push_selected(lua_State *L)
 {
-    rille_tensor *t = rlua_check_tensor(L, 1);
-    selection s = read_selection(L, t);
+    rlua_check_tensor(L, 1);
+    selection s = read_selection(L);
     if (s.element) {
+        rille_tensor *t = rlua_check_tensor(L, 1);
         push_element(L, rille_dtype_of(t), element_of(t, &s));
         return 1;
     }
     rlua_tensor *box = rlua_new(L);
-    t = rlua_check_tensor(L, 1);
-    rille_tensor *view = view_of(t, &s);
-    rlua_finish(L, box, view == t ? rille_reshape(t, rille_rank(t), rille_shape(t)) : view);
+    rille_tensor *index[RILLE_MAX_RANK];
+    int count = list_tensors(L, &s, index);
+    rille_tensor *t = rlua_check_tensor(L, 1), *view = view_of(t, &s), *made = view;
+    if (view != NULL && s.tensors)
+        made = rille_index(view, count, index);
+    else if (view == t)
+        made = rille_reshape(t, rille_rank(t), rille_shape(t));
+    if (view != t && view != made)
+        rille_free(view);
+    rlua_finish(L, box, made);
     return 1;
 }
 
@@ -176,13 +243,17 @@ static void write_selected(lua_State *L, const selection *s, int value)
     rlua_tensor *from = rlua_box(L, value);
     if (from != NULL)
         rlua_check_tensor(L, value);
+    rille_tensor *index[RILLE_MAX_RANK];
+    int count = list_tensors(L, s, index);
     rille_tensor *into = rlua_check_tensor(L, 1);
     check_writable(L, into, from == NULL ? NULL : from->tensor);
     rille_tensor *source = from == NULL ? rlua_scalar(L, value, value, rille_dtype_of(into)) : from->tensor;
     rille_context *cx = rlua_context(L);
     bool enabled = rille_set_grad_enabled(cx, false); /* the view is not recorded either */
     rille_tensor *view = view_of(into, s);
-    rille_status status = view == NULL || source == NULL ? RILLE_ERROR_NULL : rille_copy(view, source);
+    rille_status status = RILLE_ERROR_NULL;
+    if (view != NULL && source != NULL)
+        status = s->tensors ? rille_index_put(view, count, index, source) : rille_copy(view, source);
     rille_set_grad_enabled(cx, enabled);
     if (view != into)
         rille_free(view);
@@ -193,8 +264,8 @@ static void write_selected(lua_State *L, const selection *s, int value)
 
 static void assign_selected(lua_State *L)
 {
-    rille_tensor *t = rlua_check_tensor(L, 1);
-    selection s = read_selection(L, t);
+    rlua_check_tensor(L, 1);
+    selection s = read_selection(L);
     int type = lua_type(L, 3);
     bool is_number = type == LUA_TNUMBER || type == LUA_TBOOLEAN;
     if (!is_number && rlua_box(L, 3) == NULL)
@@ -203,6 +274,7 @@ static void assign_selected(lua_State *L)
         write_selected(L, &s, 3);
         return;
     }
+    rille_tensor *t = rlua_check_tensor(L, 1);
     check_writable(L, t, NULL);
     int64_t value = 0;
     const char *wrong = rlua_store(L, 3, rille_dtype_of(t), &value);
