@@ -152,6 +152,38 @@ Test(matmul, vectors_and_special_values)
     rille_close(cx);
 }
 
+/* Nothing is allocated but the result, and for vectors the views that they are as matrices. */
+static void expect_no_copy(rille_context *cx, const char *name, rille_tensor *a, rille_tensor *b)
+{
+    rille_scope_push(cx);
+    rille_memory before = rille_memory_usage(cx);
+    rille_empty(cx, RILLE_UINT8, SHAPE((int64_t)(before.peak - before.current))); /* from here on all shows in the peak */
+    before = rille_memory_usage(cx);
+    rille_tensor *c = rille_matmul(a, b);
+    cr_assert_not_null(c, "%s: %s", name, rille_error(cx));
+    size_t result = (size_t)rille_numel(c) * sizeof(float), more = rille_memory_usage(cx).peak - before.current;
+    cr_expect_lt(more, result + 16384, "%s: %zu bytes for a result of %zu", name, more, result);
+    rille_scope_pop(cx);
+}
+
+Test(matmul, transposes_are_not_copied)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *m = rille_randn(cx, RILLE_FLOAT32, SHAPE(200, 200)),
+                 *batch = rille_randn(cx, RILLE_FLOAT32, SHAPE(3, 200, 200));
+    rille_tensor *turned = rille_transpose(m, 0, 1), *wide = rille_narrow(m, 1, 7, 150), *column = rille_select(m, 1, 3);
+    expect_no_copy(cx, "transposes", turned, turned);
+    expect_no_copy(cx, "a part and a transpose", rille_transpose(wide, 0, 1), turned);
+    expect_no_copy(cx, "transposed batches", rille_transpose(batch, 1, 2), rille_transpose(batch, 1, 2));
+    expect_no_copy(cx, "a batch and one matrix for all of it", batch, turned);
+    expect_no_copy(cx, "a batch that is expanded", rille_expand(m, SHAPE(3, 200, 200)), batch);
+    expect_no_copy(cx, "a batch dimension in the middle", rille_transpose(batch, 0, 1), rille_narrow(m, 0, 0, 200));
+    expect_no_copy(cx, "columns as vectors", column, column);
+    expect_no_copy(cx, "a matrix and a column", turned, column);
+    expect_no_copy(cx, "a column and a batch", column, rille_transpose(batch, 1, 2));
+    rille_close(cx);
+}
+
 Test(matmul, messages)
 {
     rille_context *cx = open_with(2, 0);

@@ -515,7 +515,7 @@ static void check_index(rille_context *cx, uint64_t seed, int base)
 {
     uint64_t rng = seed;
     int64_t shape[8], picks[8][3], at[8], place[8];
-    int rank = random_shape(&rng, 3, shape), count = rank == 0 ? 0 : 1 + (int)random_below(&rng, rank);
+    int rank = random_shape(&rng, 4, shape), count = rank == 0 ? 0 : 1 + (int)random_below(&rng, rank);
     int picked[8], n = 0, length = (int)random_below(&rng, 4);
     rille_tensor *entry[8] = {NULL}, *t = random_layout(cx, &rng, random_dtype(&rng), WHOLE, rank, shape);
     for (int d = 0; d < count; d++)
