@@ -1,4 +1,4 @@
-/* Reductions, matrix products, softmax and the loss. */
+/* Reductions, matrix products and softmax. */
 #include "bindings.h"
 
 /* ---- Sums ---- */
@@ -114,7 +114,7 @@ static int linear(lua_State *L)
     return 1;
 }
 
-/* ---- Softmax and cross-entropy ---- */
+/* ---- Softmax ---- */
 
 static int normalised(lua_State *L, rille_tensor *operation(rille_tensor *, int))
 {
@@ -155,20 +155,10 @@ static int hardmax(lua_State *L)
     return normalised(L, rille_hardmax);
 }
 
-/* cross_entropy(logits, labels): labels from 1, as a tensor or a table */
-static int cross_entropy(lua_State *L)
-{
-    rlua_arguments(L, 2);
-    rlua_check_tensor(L, 1);
-    const rlua_tensor *labels = rlua_indices(L, 2, "label");
-    rlua_tensor *box = rlua_new(L);
-    rlua_finish(L, box, rille_cross_entropy(rlua_check_tensor(L, 1), labels->tensor));
-    return 1;
-}
-
 const luaL_Reg rlua_reduction_both[] = {
-    {"argmax", argmax},   {"argmin", argmin},       {"min", min},         {"cross_entropy", cross_entropy},
-    {"hardmax", hardmax}, {"linear", linear},       {"matmul", matmul},   {"log_softmax", log_softmax},
-    {"max", max},         {"mean", mean},           {"softmax", softmax}, {"softmin", softmin},
-    {"sum", sum},         {"sparsemax", sparsemax}, {NULL, NULL},
+    {"argmax", argmax},           {"argmin", argmin},   {"min", min},
+    {"hardmax", hardmax},         {"linear", linear},   {"matmul", matmul},
+    {"log_softmax", log_softmax}, {"max", max},         {"mean", mean},
+    {"softmax", softmax},         {"softmin", softmin}, {"sum", sum},
+    {"sparsemax", sparsemax},     {NULL, NULL},
 };

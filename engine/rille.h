@@ -317,7 +317,7 @@ RILLE_API rille_tensor *rille_min(rille_tensor *t, int dim, bool keepdim);    /*
 RILLE_API rille_tensor *rille_argmax(rille_tensor *t, int dim, bool keepdim); /* int64: index of the first largest, counted from index_base */
 RILLE_API rille_tensor *rille_argmin(rille_tensor *t, int dim, bool keepdim); /* of the first smallest */
 
-/* ---- Products, activations, softmax, losses ----------------------------------------------------------------------- */
+/* ---- Products, activations, softmax ------------------------------------------------------------------------------- */
 
 RILLE_API rille_tensor *rille_matmul(rille_tensor *a, rille_tensor *b); /* [..., n, k] [..., k, m] -> [..., n, m]; a vector gains a 1 and loses it again */
 RILLE_API rille_tensor *rille_dot(rille_tensor *a, rille_tensor *b);    /* sum a b: [n] [n] -> scalar */
@@ -363,7 +363,37 @@ RILLE_API rille_tensor *rille_hardmax(rille_tensor *x, int dim);     /* 1 at the
 RILLE_API rille_tensor *rille_gated(rille_tensor *x, rille_gate gate, int dim); /* a f(b), a and b the first and the second half of x along dim: [..., 2 n, ...] -> [..., n, ...] */
 RILLE_API rille_tensor *rille_maxout(rille_tensor *x, int64_t k, int dim); /* the largest of every k neighbours along dim: [..., k n, ...] -> [..., n, ...]; NaN wins; gradient to the first of equals */
 RILLE_API rille_tensor *rille_crelu(rille_tensor *x, int dim);       /* relu(x) and, after it along dim, relu(-x): [..., n, ...] -> [..., 2 n, ...] */
+
+/* ---- Losses: of x, what a net gave, and its target. Computed in double, rounded once ---------------------------------- */
+
+typedef enum rille_reduction {
+    RILLE_REDUCE_MEAN,      /* sum / number of elements */
+    RILLE_REDUCE_SUM,
+    RILLE_REDUCE_NONE,      /* the loss of each element (of each row, where there are labels) */
+    RILLE_REDUCE_BATCHMEAN  /* sum / size of the first dimension: kl_div only */
+} rille_reduction;
+
+/* The target broadcasts to x's shape; both get gradients, and gradients of gradients. d = x - target. */
+RILLE_API rille_tensor *rille_mse_loss(rille_tensor *x, rille_tensor *target, rille_reduction reduction); /* d^2 */
+RILLE_API rille_tensor *rille_l1_loss(rille_tensor *x, rille_tensor *target, rille_reduction reduction);  /* |d|; derivative at 0: 0 */
+RILLE_API rille_tensor *rille_smooth_l1_loss(rille_tensor *x, rille_tensor *target, double beta, rille_reduction reduction); /* |d| < beta ? d^2 / (2 beta) : |d| - beta / 2; beta >= 0 */
+RILLE_API rille_tensor *rille_huber_loss(rille_tensor *x, rille_tensor *target, double delta, rille_reduction reduction); /* |d| <= delta ? d^2 / 2 : delta (|d| - delta / 2); delta > 0 */
+RILLE_API rille_tensor *rille_bce_loss(rille_tensor *p, rille_tensor *target, rille_reduction reduction); /* -t log p - (1 - t) log(1 - p), p in 0 ... 1; logarithms end at -100, divisors of the gradient at 1e-12 */
+/* The same of p = 1 / (1 + e^-x), exact for any x. pos_weight (NULL: 1) multiplies the first term and broadcasts to x's shape. */
+RILLE_API rille_tensor *rille_bce_with_logits(rille_tensor *x, rille_tensor *target, rille_tensor *pos_weight, rille_reduction reduction);
+RILLE_API rille_tensor *rille_kl_div(rille_tensor *x, rille_tensor *target, bool log_target, rille_reduction reduction); /* x = log q: p (log p - log q), the target being p or, with log_target, log p */
+
+typedef struct rille_label_options {
+    rille_tensor *weight;      /* [c]: of each class, a constant; NULL: 1 */
+    double label_smoothing;    /* 0 <= e < 1: the target is 1 - e at the label and e / c everywhere besides; cross_entropy only */
+    bool ignores;              /* rows whose label is */
+    int64_t ignore_index;      /* this have no loss */
+    rille_reduction reduction; /* mean: sum / sum of the labels' weights */
+} rille_label_options;
 RILLE_API rille_tensor *rille_cross_entropy(rille_tensor *logits, rille_tensor *labels); /* mean of -log_softmax(logits)[label]: [n, c], int64 [n] from index_base -> scalar */
+/* With weights w: -(1 - e) w[label] log p[label] - e / c sum w log p, p = softmax(logits). options NULL: defaults. */
+RILLE_API rille_tensor *rille_cross_entropy_with(rille_tensor *logits, rille_tensor *labels, const rille_label_options *options);
+RILLE_API rille_tensor *rille_nll_loss(rille_tensor *log_probabilities, rille_tensor *labels, const rille_label_options *options); /* -w[label] x[label] */
 
 /* y's elements as a function of x, one by one, of the given derivative: gradients of the result go to x, times the derivative, and
  * nowhere else. For functions of the caller's own: y and derivative are of x's shape. It can be differentiated again as far as

@@ -115,28 +115,54 @@ typedef struct row_summary {
         }                                                                                                                      \
     }                                                                                                                          \
                                                                                                                                \
-    static void cross_entropy_##T(size_t rows, size_t n, const void *in, const int64_t *label, int64_t base, double *loss)     \
+    /* sum of weight[j] times -log p[j]; those that weigh nothing add nothing */                                               \
+    static double spread_loss_##T(size_t n, const T *x, row_summary row, const double *weight)                                 \
+    {                                                                                                                          \
+        double sum = 0;                                                                                                        \
+        for (size_t j = 0; j < n; j++)                                                                                         \
+            sum += weight[j] == 0 ? 0 : weight[j] * (log1p(row.rest) - ((double)x[j] - row.most));                             \
+        return sum;                                                                                                            \
+    }                                                                                                                          \
+                                                                                                                               \
+    static void cross_entropy_##T(size_t rows, size_t n, const void *in, const int64_t *label, const rl_label_terms *terms,    \
+                                  double *loss)                                                                                \
     {                                                                                                                          \
         for (size_t i = 0; i < rows; i++) {                                                                                    \
+            loss[i] = 0;                                                                                                       \
+            if (terms->ignores && label[i] == terms->ignored)                                                                  \
+                continue;                                                                                                      \
             const T *x = (const T *)in + i * n;                                                                                \
             const row_summary row = summarise_##T(n, x);                                                                       \
-            loss[i] = log1p(row.rest) - ((double)x[label[i] - base] - row.most);                                               \
+            const size_t at = (size_t)(label[i] - terms->base);                                                                \
+            const double own = (1 - terms->smoothing) * terms->weight[at];                                                     \
+            loss[i] = own == 0 ? 0 * row.rest : own * (log1p(row.rest) - ((double)x[at] - row.most));                          \
+            if (terms->smoothing > 0)                                                                                          \
+                loss[i] += terms->smoothing / (double)n * spread_loss_##T(n, x, row, terms->weight);                           \
         }                                                                                                                      \
     }                                                                                                                          \
                                                                                                                                \
-    static void cross_entropy_vjp_##T(size_t rows, size_t n, const void *in, const int64_t *label, int64_t base, double scale, \
-                                      void *result)                                                                            \
+    static void cross_entropy_vjp_##T(size_t rows, size_t n, const void *in, const int64_t *label,                             \
+                                      const rl_label_terms *terms, const double *scale, void *result)                          \
     {                                                                                                                          \
         for (size_t i = 0; i < rows; i++) {                                                                                    \
             const T *x = (const T *)in + i * n;                                                                                \
             T *dx = (T *)result + i * n;                                                                                       \
+            if (terms->ignores && label[i] == terms->ignored) {                                                                \
+                for (size_t j = 0; j < n; j++)                                                                                 \
+                    dx[j] = 0;                                                                                                 \
+                continue;                                                                                                      \
+            }                                                                                                                  \
             const row_summary row = summarise_##T(n, x);                                                                       \
-            const size_t at = (size_t)(label[i] - base);                                                                       \
-            const double share = scale / (1 + row.rest), own = (double)x[at] - row.most;                                       \
+            const size_t at = (size_t)(label[i] - terms->base);                                                                \
+            const double spread = terms->smoothing / (double)n, rest_of_own = (1 - terms->smoothing) * terms->weight[at];      \
+            const double sum = rest_of_own + spread * terms->total, share = scale[i] * sum / (1 + row.rest);                   \
+            const double own = (double)x[at] - row.most;                                                                       \
             for (size_t j = 0; j < n; j++)                                                                                     \
-                dx[j] = (T)(decay_##T((double)x[j] - row.most) * share);                                                       \
-            /* softmax - 1 = -(what the others have) / total */                                                                \
-            dx[at] = (T)(-share * (at == row.at ? row.rest : (1 + row.rest) - decay_##T(own)));                                \
+                dx[j] = (T)(decay_##T((double)x[j] - row.most) * share - scale[i] * spread * terms->weight[j]);                \
+            if (spread > 0) /* p sum - target */                                                                               \
+                dx[at] = (T)(decay_##T(own) * share - scale[i] * (spread * terms->weight[at] + rest_of_own));                  \
+            else /* softmax - 1 = -(what the others have) / total */                                                           \
+                dx[at] = (T)(-share * (at == row.at ? row.rest : (1 + row.rest) - decay_##T(own)));                            \
         }                                                                                                                      \
     }
 

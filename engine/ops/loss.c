@@ -1,23 +1,33 @@
-/* The cross-entropy of class labels, fused with log_softmax. */
+/* Losses of class labels: the cross-entropy, fused with log_softmax, and the negative log-likelihood. */
 #include "activations/softmax_kernels.h"
-#include "ops/ops.h"
+#include "ops/losses.h"
 
 #include "base/memory.h"
 #include "base/parallel.h"
 
-/* labels as dense int64, each within the classes; NULL, with a message, where not. */
-static rille_tensor *checked_labels(rille_tensor *logits, rille_tensor *labels)
+#include <math.h>
+
+/* ---- Labels, weights, options ---- */
+
+static bool is_ignored(const rl_attributes *a, int64_t label)
 {
-    rille_context *cx = logits->context;
+    return a->labels.ignores && label == a->labels.ignored;
+}
+
+/* labels as dense int64, each within the classes or ignored; NULL, with a message, where not. */
+static rille_tensor *checked_labels(const char *name, rille_tensor *x, rille_tensor *labels, const rl_attributes *a)
+{
+    rille_context *cx = x->context;
     int64_t base = cx->options.index_base;
-    if (logits->rank != 2 || labels->rank != 1 || labels->shape[0] != logits->shape[0]) {
-        rl_fail(cx, RILLE_ERROR_SHAPE, "cross_entropy: logits are %s, labels are %s; [n, classes] and [n] expected",
-                RL_SHAPE(logits), RL_SHAPE(labels));
+    const bool logits = name == rl_ops[RL_OP_cross_entropy].name;
+    if (x->rank != 2 || labels->rank != 1 || labels->shape[0] != x->shape[0]) {
+        rl_fail(cx, RILLE_ERROR_SHAPE, "%s: %s are %s, labels are %s; [n, classes] and [n] expected", name,
+                logits ? "logits" : "log-probabilities", RL_SHAPE(x), RL_SHAPE(labels));
         return NULL;
     }
-    if (!rl_is_floating(logits->dtype) || rl_is_floating(labels->dtype) || labels->dtype == RILLE_BOOL) {
-        rl_fail(cx, RILLE_ERROR_DTYPE, "cross_entropy: logits are %s, labels are %s; floating and int64 expected",
-                rille_dtype_name(logits->dtype), rille_dtype_name(labels->dtype));
+    if (!rl_is_floating(x->dtype) || rl_is_floating(labels->dtype) || labels->dtype == RILLE_BOOL) {
+        rl_fail(cx, RILLE_ERROR_DTYPE, "%s: %s are %s, labels are %s; floating and int64 expected", name,
+                logits ? "logits" : "log-probabilities", rille_dtype_name(x->dtype), rille_dtype_name(labels->dtype));
         return NULL;
     }
     rille_tensor *wide = rl_as(labels, RILLE_INT64), *dense = wide == NULL ? NULL : rl_dense(wide);
@@ -25,9 +35,9 @@ static rille_tensor *checked_labels(rille_tensor *logits, rille_tensor *labels)
         rl_free_temporary(wide, labels);
     for (int64_t i = 0; dense != NULL && i < dense->numel; i++) {
         int64_t label = ((const int64_t *)rl_data(dense))[i];
-        if (label < base || label - base >= logits->shape[1]) {
-            rl_fail(cx, RILLE_ERROR_INDEX, "cross_entropy: label %lld at position %lld; labels start at %lld and end at %lld",
-                    (long long)label, (long long)(i + base), (long long)base, (long long)(logits->shape[1] - 1 + base));
+        if (!is_ignored(a, label) && (label < base || label - base >= x->shape[1])) {
+            rl_fail(cx, RILLE_ERROR_INDEX, "%s: label %lld at position %lld; labels start at %lld and end at %lld", name,
+                    (long long)label, (long long)(i + base), (long long)base, (long long)(x->shape[1] - 1 + base));
             rl_free_temporary(dense, labels);
             return NULL;
         }
@@ -35,14 +45,70 @@ static rille_tensor *checked_labels(rille_tensor *logits, rille_tensor *labels)
     return dense;
 }
 
+/* The classes' weights as dense float64; ones where none are given. The caller frees it. */
+static rille_tensor *checked_weight(const char *name, rille_tensor *x, rille_tensor *weight)
+{
+    rille_context *cx = x->context;
+    if (weight == NULL)
+        return rille_full(cx, RILLE_FLOAT64, 1, &x->shape[1], 1);
+    if (rl_enter(name, RL_LIST(x, weight)) == NULL)
+        return NULL;
+    if (weight->rank != 1 || weight->shape[0] != x->shape[1]) {
+        rl_fail(cx, RILLE_ERROR_SHAPE, "%s: weight is %s; [%lld] expected, one for each class", name, RL_SHAPE(weight),
+                (long long)x->shape[1]);
+        return NULL;
+    }
+    rille_tensor *wide = rl_as(weight, RILLE_FLOAT64), *dense = wide == NULL ? NULL : rl_dense(wide);
+    if (dense != wide)
+        rl_free_temporary(wide, weight);
+    if (dense != weight || dense == NULL)
+        return dense;
+    return rl_view(weight);
+}
+
+static bool read_options(rille_context *cx, const char *name, const rille_label_options *options, rl_attributes *a)
+{
+    const double smoothing = options->label_smoothing;
+    *a = (rl_attributes){.labels = {.smoothing = smoothing,
+                                    .ignores = options->ignores,
+                                    .ignored = options->ignore_index,
+                                    .reduction = options->reduction}};
+    if (smoothing >= 0 && smoothing < 1)
+        return rl_is_reduction(cx, name, options->reduction, false);
+    rl_fail(cx, RILLE_ERROR_ARGUMENT, "%s: label_smoothing is %g; 0 or more and less than 1 expected", name,
+            isnan(smoothing) ? fabs(smoothing) : smoothing); /* a NaN prints its sign bit */
+    return false;
+}
+
+/* What the row's label weighs: 0 where it is ignored. */
+static double weight_of(const rl_attributes *a, rille_tensor *labels, rille_tensor *weight, int64_t row)
+{
+    const int64_t label = ((const int64_t *)rl_data(labels))[row];
+    const int64_t base = labels->context->options.index_base;
+    return is_ignored(a, label) ? 0 : ((const double *)rl_data(weight))[label - base];
+}
+
+/* By what the sum over rows is divided. */
+static double divisor_of(const rl_attributes *a, rille_tensor *labels, rille_tensor *weight)
+{
+    double total = 0;
+    if (a->labels.reduction != RILLE_REDUCE_MEAN)
+        return 1;
+    for (int64_t i = 0; i < labels->numel; i++)
+        total += weight_of(a, labels, weight, i);
+    return total;
+}
+
+/* ---- cross_entropy ---- */
+
 typedef struct entropy_work {
     rille_dtype dtype;
     size_t classes;
     const char *logits;
     const int64_t *label;
-    int64_t base;
-    double *loss; /* forward: of each row */
-    double scale; /* backward: of the gradient */
+    rl_label_terms terms;
+    double *loss;        /* forward: of each row */
+    const double *scale; /* backward: of each row's gradient */
     char *gradient;
 } entropy_work;
 
@@ -50,7 +116,7 @@ static void lose_rows(void *work, size_t begin, size_t end)
 {
     const entropy_work *w = work;
     size_t at = begin * w->classes * rille_dtype_size(w->dtype);
-    rl_softmax_kernels_pick()->cross_entropy[w->dtype](end - begin, w->classes, w->logits + at, w->label + begin, w->base,
+    rl_softmax_kernels_pick()->cross_entropy[w->dtype](end - begin, w->classes, w->logits + at, w->label + begin, &w->terms,
                                                        w->loss + begin);
 }
 
@@ -58,8 +124,8 @@ static void differentiate_rows(void *work, size_t begin, size_t end)
 {
     const entropy_work *w = work;
     size_t at = begin * w->classes * rille_dtype_size(w->dtype);
-    rl_softmax_kernels_pick()->cross_entropy_vjp[w->dtype](end - begin, w->classes, w->logits + at, w->label + begin, w->base,
-                                                           w->scale, w->gradient + at);
+    rl_softmax_kernels_pick()->cross_entropy_vjp[w->dtype](end - begin, w->classes, w->logits + at, w->label + begin, &w->terms,
+                                                           w->scale + begin, w->gradient + at);
 }
 
 static rille_status for_rows(rille_tensor *logits, rl_body *body, entropy_work *w)
@@ -68,85 +134,210 @@ static rille_status for_rows(rille_tensor *logits, rl_body *body, entropy_work *
                            w);
 }
 
-/* logits and labels dense. */
-static entropy_work work_on(const rille_tensor *logits, const rille_tensor *labels)
+/* All dense. */
+static entropy_work work_on(rille_tensor *logits, rille_tensor *labels, rille_tensor *weight, const rl_attributes *a)
 {
-    return (entropy_work){.dtype = logits->dtype,
-                          .classes = (size_t)logits->shape[1],
-                          .logits = rl_data(logits),
-                          .label = (const int64_t *)rl_data(labels),
-                          .base = logits->context->options.index_base};
+    entropy_work w = {.dtype = logits->dtype,
+                      .classes = (size_t)logits->shape[1],
+                      .logits = rl_data(logits),
+                      .label = (const int64_t *)rl_data(labels),
+                      .terms = {.base = logits->context->options.index_base,
+                                .ignores = a->labels.ignores,
+                                .ignored = a->labels.ignored,
+                                .weight = (const double *)rl_data(weight),
+                                .smoothing = a->labels.smoothing}};
+    for (size_t k = 0; k < w.classes; k++)
+        w.terms.total += w.terms.weight[k];
+    return w;
 }
 
-/* The mean of the rows' losses, summed in their order. */
-static rille_tensor *mean_loss(rille_tensor *logits, rille_tensor *labels)
+static rille_tensor *from_rows(rille_tensor *logits, const double *loss) /* [n] */
+{
+    rille_tensor *out = rl_new(logits->context, "cross_entropy", logits->dtype, 1, logits->shape);
+    for (int64_t i = 0; out != NULL && i < out->numel; i++)
+        if (out->dtype == RILLE_FLOAT32)
+            ((float *)rl_data(out))[i] = (float)loss[i];
+        else
+            ((double *)rl_data(out))[i] = loss[i];
+    return out;
+}
+
+/* The rows' losses, or their sum, in their order, over the divisor. */
+static rille_tensor *entropy(rille_tensor *logits, rille_tensor *labels, rille_tensor *weight, const rl_attributes *a)
 {
     rille_context *cx = logits->context;
     size_t rows = (size_t)logits->shape[0];
-    entropy_work w = work_on(logits, labels);
-    w.loss = rl_allocate(cx, rows * sizeof(double));
+    entropy_work w = work_on(logits, labels, weight, a);
+    w.loss = rl_allocate_zeroed(cx, rows * sizeof(double));
     if (w.loss == NULL)
         return NULL;
     rille_status status = w.classes > 0 ? for_rows(logits, lose_rows, &w) : RILLE_OK;
-    double total = 0;
-    for (size_t i = 0; i < rows && status == RILLE_OK; i++)
-        total += w.loss[i];
+    rille_tensor *out = NULL;
+    if (status == RILLE_OK && a->labels.reduction == RILLE_REDUCE_NONE) {
+        out = from_rows(logits, w.loss);
+    } else if (status == RILLE_OK) {
+        double total = 0;
+        for (size_t i = 0; i < rows; i++)
+            total += w.loss[i];
+        out = rille_scalar(cx, logits->dtype, total / divisor_of(a, labels, weight));
+    }
     rl_release(cx, w.loss, rows * sizeof(double));
-    return status == RILLE_OK ? rille_scalar(cx, logits->dtype, total / (double)rows) : NULL;
+    return out;
 }
 
-rille_tensor *rille_cross_entropy(rille_tensor *logits, rille_tensor *labels)
+rille_tensor *rille_cross_entropy_with(rille_tensor *logits, rille_tensor *labels, const rille_label_options *options)
 {
-    rille_context *cx = rl_enter("cross_entropy", RL_LIST(logits, labels));
-    rille_tensor *label = cx == NULL ? NULL : checked_labels(logits, labels);
-    rille_tensor *dense = label == NULL ? NULL : rl_dense(logits);
-    rille_tensor *out = dense == NULL ? NULL : mean_loss(dense, label);
-    out = rl_record(out, &rl_ops[RL_OP_cross_entropy], RL_LIST(logits), RL_LIST(logits, label), NULL);
+    static const rille_label_options defaults;
+    rl_attributes a;
+    const char *name = rl_ops[RL_OP_cross_entropy].name;
+    options = options == NULL ? &defaults : options;
+    rille_context *cx = rl_enter(name, RL_LIST(logits, labels));
+    rille_tensor *label = cx != NULL && read_options(cx, name, options, &a) ? checked_labels(name, logits, labels, &a) : NULL;
+    rille_tensor *weight = label == NULL ? NULL : checked_weight(name, logits, options->weight);
+    rille_tensor *dense = weight == NULL ? NULL : rl_dense(logits);
+    rille_tensor *out = dense == NULL ? NULL : entropy(dense, label, weight, &a);
+    out = rl_record(out, &rl_ops[RL_OP_cross_entropy], RL_LIST(logits), RL_LIST(logits, label, weight), &a);
     if (dense != NULL)
         rl_free_temporary(dense, logits);
+    rille_free(weight);
     if (label != NULL)
         rl_free_temporary(label, labels);
     return out;
 }
 
-/* [n, classes] of zeros with a one at each label. */
-static rille_tensor *one_hot(rille_tensor *labels, int64_t classes, rille_dtype dtype)
+rille_tensor *rille_cross_entropy(rille_tensor *logits, rille_tensor *labels)
 {
-    rille_context *cx = labels->context;
-    rille_tensor *out = rille_zeros(cx, dtype, 2, (int64_t[]){labels->numel, classes});
-    for (int64_t i = 0; out != NULL && i < labels->numel; i++) {
-        int64_t at = i * classes + ((const int64_t *)rl_data(labels))[i] - cx->options.index_base;
-        if (dtype == RILLE_FLOAT32)
-            ((float *)rl_data(out))[at] = 1;
-        else
-            ((double *)rl_data(out))[at] = 1;
+    return rille_cross_entropy_with(logits, labels, NULL);
+}
+
+/* [n, classes], what the probabilities times [n, 1], the rows' sums, are to be: zeros where a row is ignored. */
+static bool make_targets(rille_tensor *logits, rille_tensor *labels, rille_tensor *weight, const rl_attributes *a,
+                         rille_tensor **targets, rille_tensor **sums)
+{
+    const int64_t n = logits->shape[0], classes = logits->shape[1];
+    rille_tensor *q = rille_zeros(logits->context, RILLE_FLOAT64, 2, (int64_t[]){n, classes});
+    rille_tensor *sum = rille_zeros(logits->context, RILLE_FLOAT64, 2, (int64_t[]){n, 1});
+    for (int64_t i = 0; q != NULL && sum != NULL && i < n; i++) {
+        const int64_t label = ((const int64_t *)rl_data(labels))[i];
+        double *row = (double *)rl_data(q) + i * classes;
+        if (is_ignored(a, label))
+            continue;
+        for (int64_t k = 0; k < classes; k++)
+            row[k] = a->labels.smoothing / (double)classes * ((const double *)rl_data(weight))[k];
+        row[label - logits->context->options.index_base] += (1 - a->labels.smoothing) * weight_of(a, labels, weight, i);
+        for (int64_t k = 0; k < classes; k++)
+            ((double *)rl_data(sum))[i] += row[k];
     }
-    return out;
+    *targets = rille_to(q, logits->dtype);
+    *sums = rille_to(sum, logits->dtype);
+    return *targets != NULL && *sums != NULL;
 }
 
-/* g (softmax - one_hot) / n, by operations that can be differentiated again. */
-static rille_tensor *composed_gradient(rille_tensor *g, rille_tensor *logits, rille_tensor *labels)
+static rille_tensor *by_rows(rille_tensor *g, const rl_attributes *a) /* [n] -> [n, 1]; a scalar as it is */
 {
-    rille_tensor *n = rille_scalar(logits->context, logits->dtype, (double)logits->shape[0]);
-    rille_tensor *excess = rille_sub(rille_softmax(logits, 1), one_hot(labels, logits->shape[1], logits->dtype));
-    return rille_mul(excess, rille_div(g, n));
+    return a->labels.reduction == RILLE_REDUCE_NONE ? rille_reshape(g, 2, (int64_t[]){g->shape[0], 1}) : g;
 }
 
-static rille_tensor *fused_gradient(rille_tensor *g, rille_tensor *logits, rille_tensor *labels)
+/* g (softmax sum - targets) / divisor, by operations that can be differentiated again. */
+static rille_tensor *composed_gradient(rille_tensor *g, rille_tensor *logits, rille_tensor *labels, rille_tensor *weight,
+                                       const rl_attributes *a)
+{
+    rille_context *cx = logits->context;
+    rille_tensor *targets, *sums;
+    if (!make_targets(logits, labels, weight, a, &targets, &sums))
+        return NULL;
+    rille_tensor *divisor = rille_scalar(cx, logits->dtype, divisor_of(a, labels, weight));
+    rille_tensor *excess = rille_sub(rille_mul(rille_softmax(logits, 1), sums), targets);
+    return rille_where(sums, rille_mul(excess, rille_div(by_rows(g, a), divisor)), rille_scalar(cx, logits->dtype, 0));
+}
+
+static rille_tensor *fused_gradient(rille_tensor *g, rille_tensor *logits, rille_tensor *labels, rille_tensor *weight,
+                                    const rl_attributes *a)
 {
     rille_tensor *dense = rl_dense(logits), *out = dense == NULL ? NULL : rl_new_like(logits, logits->dtype);
     if (out == NULL || out->numel == 0)
         return out;
-    entropy_work w = work_on(dense, labels);
-    w.scale = rille_item(g) / (double)logits->shape[0];
+    rille_tensor *divisor = rille_scalar(logits->context, RILLE_FLOAT64, divisor_of(a, labels, weight));
+    rille_tensor *scale = rille_div(rille_reshape(rille_to(g, RILLE_FLOAT64), 1, (int64_t[]){-1}), divisor);
+    scale = rille_contiguous(rille_expand(scale, 1, logits->shape));
+    if (scale == NULL)
+        return NULL;
+    entropy_work w = work_on(dense, labels, weight, a);
+    w.scale = (const double *)rl_data(scale);
     w.gradient = rl_data(out);
     return rl_completed(out, for_rows(dense, differentiate_rows, &w));
 }
 
 void rl_vjp_cross_entropy(rl_node *node, rille_tensor *g, rille_tensor **gradient)
 {
-    rille_tensor *logits = rl_saved(node, 0), *labels = rl_saved(node, 1);
-    if (logits == NULL || labels == NULL)
+    rille_tensor *logits = rl_saved(node, 0), *labels = rl_saved(node, 1), *weight = rl_saved(node, 2);
+    const rl_attributes *a = &node->attributes;
+    if (logits == NULL || labels == NULL || weight == NULL)
         return;
-    gradient[0] = node->context->grad_enabled ? composed_gradient(g, logits, labels) : fused_gradient(g, logits, labels);
+    gradient[0] = node->context->grad_enabled ? composed_gradient(g, logits, labels, weight, a)
+                                              : fused_gradient(g, logits, labels, weight, a);
+}
+
+/* ---- nll_loss ---- */
+
+/* Where in the flattened x each row's label stands, [n], counted as indices are, and minus what it weighs. */
+static bool make_picks(rille_tensor *x, rille_tensor *labels, rille_tensor *weight, const rl_attributes *a, rille_tensor **at,
+                       rille_tensor **minus)
+{
+    const int64_t base = x->context->options.index_base;
+    *at = rl_new(x->context, "nll_loss", RILLE_INT64, 1, x->shape);
+    *minus = rl_new(x->context, "nll_loss", x->dtype, 1, x->shape);
+    if (*at == NULL || *minus == NULL)
+        return false;
+    for (int64_t i = 0; i < labels->numel; i++) {
+        const int64_t label = ((const int64_t *)rl_data(labels))[i];
+        const double factor = -weight_of(a, labels, weight, i);
+        ((int64_t *)rl_data(*at))[i] = i * x->shape[1] + (is_ignored(a, label) ? base : label);
+        if (x->dtype == RILLE_FLOAT32)
+            ((float *)rl_data(*minus))[i] = (float)factor;
+        else
+            ((double *)rl_data(*minus))[i] = factor;
+    }
+    return true;
+}
+
+/* -w[label] x[label] of each row; 0 where w is, whatever x. */
+static rille_tensor *picked(rille_tensor *x, rille_tensor *labels, rille_tensor *weight, const rl_attributes *a)
+{
+    rille_tensor *at, *minus, *out = NULL;
+    if (make_picks(x, labels, weight, a, &at, &minus)) {
+        rille_tensor *flat = rille_reshape(x, 1, (int64_t[]){-1}), *own = rille_index_select(flat, 0, at);
+        rille_tensor *product = rille_mul(own, minus), *zero = rille_scalar(x->context, x->dtype, 0);
+        out = rille_where(minus, product, zero);
+        rille_free(zero);
+        rille_free(product);
+        rille_free(own);
+        rille_free(flat);
+    }
+    rille_free(minus);
+    rille_free(at);
+    return out;
+}
+
+rille_tensor *rille_nll_loss(rille_tensor *log_probabilities, rille_tensor *labels, const rille_label_options *options)
+{
+    static const rille_label_options defaults;
+    rl_attributes a;
+    options = options == NULL ? &defaults : options;
+    rille_context *cx = rl_enter("nll_loss", RL_LIST(log_probabilities, labels));
+    if (cx == NULL || !read_options(cx, "nll_loss", options, &a))
+        return NULL;
+    if (options->label_smoothing != 0) {
+        rl_fail(cx, RILLE_ERROR_ARGUMENT, "nll_loss: label_smoothing is %g; only cross_entropy smooths labels",
+                options->label_smoothing);
+        return NULL;
+    }
+    rille_tensor *label = checked_labels("nll_loss", log_probabilities, labels, &a);
+    rille_tensor *weight = label == NULL ? NULL : checked_weight("nll_loss", log_probabilities, options->weight);
+    rille_tensor *each = weight == NULL ? NULL : picked(log_probabilities, label, weight, &a);
+    rille_tensor *out = each == NULL ? NULL : rl_reduced_loss(each, options->reduction, divisor_of(&a, label, weight));
+    rille_free(weight);
+    if (label != NULL)
+        rl_free_temporary(label, labels);
+    return out;
 }

@@ -45,6 +45,16 @@ typedef union rl_attributes { /* what an operation must remember beside tensors 
         int axes;
     } pooling;
     struct {
+        double smoothing;
+        bool ignores;
+        int64_t ignored;
+        rille_reduction reduction;
+    } labels;
+    struct {
+        int loss, term; /* rl_pair_loss, rl_loss_term */
+        double parameter;
+    } pair_loss;
+    struct {
         rille_activation act;
         int order;
         double parameter[RILLE_MAX_PARAMETERS];

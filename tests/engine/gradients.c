@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
-enum { MOST = 5 };
+enum { MOST = 8 };
 
 typedef struct operand {
     int rank;
@@ -171,15 +171,52 @@ FUNCTION(f_bilinear, rille_bilinear(x[0], -1))
 FUNCTION(f_maxout, rille_maxout(x[0], 3, 1))
 FUNCTION(f_crelu, rille_crelu(x[0], 1))
 FUNCTION(f_cross_entropy, rille_cross_entropy(x[0], labels_of(cx)))
+FUNCTION(f_nll_loss, rille_nll_loss(x[0], labels_of(cx), NULL))
+FUNCTION(f_mse_loss, rille_mse_loss(x[0], x[1], RILLE_REDUCE_MEAN))
+FUNCTION(f_mse_loss_of_rows, rille_mse_loss(rille_transpose(x[0], 0, 1), x[1], RILLE_REDUCE_NONE))
+FUNCTION(f_l1_loss, rille_l1_loss(x[0], x[1], RILLE_REDUCE_SUM))
+FUNCTION(f_smooth_l1_loss, rille_smooth_l1_loss(x[0], x[1], 0.7, RILLE_REDUCE_MEAN))
+FUNCTION(f_huber_loss, rille_huber_loss(x[0], x[1], 0.8, RILLE_REDUCE_NONE))
+FUNCTION(f_bce_loss, rille_bce_loss(x[0], x[1], RILLE_REDUCE_MEAN))
+FUNCTION(f_bce_with_logits, rille_bce_with_logits(x[0], x[1], NULL, RILLE_REDUCE_MEAN))
+FUNCTION(f_bce_with_weight, rille_bce_with_logits(x[0], x[1], x[2], RILLE_REDUCE_SUM))
+FUNCTION(f_kl_div, rille_kl_div(x[0], x[1], false, RILLE_REDUCE_BATCHMEAN))
+FUNCTION(f_kl_div_of_logs, rille_kl_div(x[0], x[1], true, RILLE_REDUCE_NONE))
 FUNCTION(f_tanh, rille_activate(x[0], RILLE_TANH, NULL))
 
-FUNCTION(f_prelu, rille_activate_with(x[0], RILLE_PRELU, NULL, &x[1]))
-FUNCTION(f_snake, rille_activate_with(x[0], RILLE_SNAKE, NULL, &x[1]))
-FUNCTION(f_affine, rille_activate_with(x[0], RILLE_AFFINE, NULL, &x[1]))
-FUNCTION(f_affine_shifted, rille_activate_with(x[0], RILLE_AFFINE, NULL, (rille_tensor *[]){NULL, x[1]}))
-FUNCTION(f_snake_slope, rille_derivative_with(x[0], RILLE_SNAKE, 1, NULL, &x[1]))
+/* pair_loss_product is reached through a gradient. */
+static rille_tensor *f_mse_loss_slope(rille_context *cx, inputs x, int count, void *user)
+{
+    (void)cx;
+    (void)count;
+    (void)user;
+    rille_tensor *loss = rille_mse_loss(x[0], x[1], RILLE_REDUCE_SUM), *slope = NULL;
+    rille_grad(&loss, 1, &x[0], 1, NULL, true, &slope);
+    return slope;
+}
 
-FUNCTION(f_with_derivative, rille_with_derivative(rille_exp(rille_detach(x[0])), x[0], rille_exp(x[0])))
+/* Rows of the second label are ignored; classes weigh 0.5, 1, 0, 2. */
+static rille_tensor *f_cross_entropy_with(rille_context *cx, inputs x, int count, void *user)
+{
+    (void)count;
+    (void)user;
+    rille_tensor *weight = rille_from(cx, RILLE_FLOAT32, 1, (int64_t[]){4}, (float[]){0.5F, 1, 0, 2});
+    const rille_label_options mean = {weight, 0.2, true, 0, RILLE_REDUCE_MEAN},
+                              none = {weight, 0.2, true, 0, RILLE_REDUCE_NONE};
+    rille_tensor *turned = rille_transpose(x[0], 0, 1);
+    return rille_add(rille_cross_entropy_with(turned, labels_of(cx), &mean),
+                     rille_cross_entropy_with(turned, labels_of(cx), &none));
+}
+
+static rille_tensor *f_nll_loss_with(rille_context *cx, inputs x, int count, void *user)
+{
+    (void)count;
+    (void)user;
+    rille_tensor *weight = rille_from(cx, RILLE_FLOAT32, 1, (int64_t[]){4}, (float[]){0.5F, 1, 0, 2});
+    const rille_label_options mean = {weight, 0, true, 0, RILLE_REDUCE_MEAN}, none = {weight, 0, true, 0, RILLE_REDUCE_NONE};
+    rille_tensor *turned = rille_transpose(x[0], 0, 1);
+    return rille_add(rille_nll_loss(turned, labels_of(cx), &mean), rille_nll_loss(turned, labels_of(cx), &none));
+}
 
 /* Gradients of a convolution are operations of their own, reached through it. */
 static rille_tensor *conv_gradient(rille_context *cx, inputs x, int by, int rank, const int64_t *shape)
@@ -391,6 +428,25 @@ static const sample samples[] = {
     {"maxout", RL_OP_max, f_maxout, ONE(R3(2, 6, 2), -2, 2), false},
     {"crelu", RL_OP_crelu, f_crelu, ONE(R3(2, 3, 2), -2, 2), false},
     {"cross_entropy", RL_OP_cross_entropy, f_cross_entropy, ONE(R2(3, 4), -2, 2), false},
+    {"cross_entropy with options", RL_OP_cross_entropy, f_cross_entropy_with, ONE(R2(4, 3), -2, 2), false},
+    {"nll_loss", RL_OP_index_select, f_nll_loss, ONE(R2(3, 4), -2, 0), false},
+    {"nll_loss with options", RL_OP_where, f_nll_loss_with, ONE(R2(4, 3), -2, 0), false},
+    {"mse_loss", RL_OP_pair_loss, f_mse_loss, 2, {{R2(2, 3), -2, 2}, {R2(2, 3), -2, 2}}, false},
+    {"mse_loss of rows", RL_OP_pair_loss, f_mse_loss_of_rows, 2, {{R2(2, 3), -2, 2}, {R1(2), -2, 2}}, false},
+    {"l1_loss", RL_OP_pair_loss, f_l1_loss, 2, {{R2(2, 3), -2, 2}, {R2(2, 3), -1.5, 2}}, false},
+    {"smooth_l1_loss", RL_OP_pair_loss, f_smooth_l1_loss, 2, {{R2(3, 4), -2, 2}, {R1(4), -1.5, 2}}, false},
+    {"huber_loss", RL_OP_pair_loss, f_huber_loss, 2, {{R2(3, 4), -2, 2}, {R1(4), -1.5, 2}}, false},
+    {"bce_loss", RL_OP_pair_loss, f_bce_loss, 2, {{R2(2, 3), 0.1, 0.9}, {R2(2, 3), 0.1, 0.9}}, false},
+    {"bce_with_logits", RL_OP_pair_loss, f_bce_with_logits, 2, {{R2(2, 3), -2, 2}, {R2(2, 3), 0.1, 0.9}}, false},
+    {"bce_with_logits, weighted",
+     RL_OP_pair_loss,
+     f_bce_with_weight,
+     3,
+     {{R2(2, 3), -2, 2}, {R2(2, 3), 0.1, 0.9}, {R1(3), 0.5, 2}},
+     false},
+    {"kl_div", RL_OP_pair_loss, f_kl_div, 2, {{R2(2, 3), -2, 0}, {R2(2, 3), 0.1, 0.9}}, false},
+    {"kl_div of logarithms", RL_OP_pair_loss, f_kl_div_of_logs, 2, {{R2(2, 3), -2, 0}, {R2(2, 3), -2, 0}}, false},
+    {"gradient of mse_loss", RL_OP_pair_loss_product, f_mse_loss_slope, 2, {{R2(2, 3), -2, 2}, {R2(2, 3), -2, 2}}, true},
 };
 enum { SAMPLES = sizeof samples / sizeof samples[0] };
 

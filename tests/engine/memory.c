@@ -208,7 +208,7 @@ Test(memory, every_limit_is_kept)
 /* ---- Each call alone: where it fails, not one block more is held than before ---- */
 
 typedef struct bench { /* what the calls below are given */
-    rille_tensor *x, *turned, *images, *kernel, *whole, *index, *labels, *bias, *scalar, *loss, *wide, *mask, *places;
+    rille_tensor *x, *turned, *images, *kernel, *whole, *index, *labels, *bias, *scalar, *loss, *wide, *mask, *places, *half;
 } bench;
 
 static rille_tensor *gradient_with(rille_context *cx, const bench *b, bool create_graph)
@@ -351,6 +351,13 @@ static rille_tensor *copied(rille_context *cx, const bench *b) /* overlapping, s
     X(maxout, rille_maxout(b->turned, 2, 1))                                                                                   \
     X(crelu, rille_crelu(b->turned, 0))                                                                                        \
     X(cross_entropy, rille_cross_entropy(b->turned, b->labels))                                                                \
+    X(cross_entropy_with,                                                                                                      \
+      rille_cross_entropy_with(b->turned, b->labels, &(rille_label_options){.weight = b->bias, .label_smoothing = 0.1}))       \
+    X(nll_loss, rille_nll_loss(b->turned, b->labels, NULL))                                                                    \
+    X(mse_loss, rille_mse_loss(b->turned, b->bias, RILLE_REDUCE_MEAN))                                                         \
+    X(bce_loss, rille_bce_loss(b->half, b->whole, RILLE_REDUCE_SUM))                                                           \
+    X(bce_with_logits, rille_bce_with_logits(b->turned, b->whole, b->bias, RILLE_REDUCE_MEAN))                                 \
+    X(kl_div, rille_kl_div(b->whole, b->turned, true, RILLE_REDUCE_BATCHMEAN))                                                 \
     X(grad, gradient_with(cx, b, false))                                                                                       \
     X(grad_of_grad, gradient_with(cx, b, true))                                                                                \
     X(hooked_gradient, hooked_gradient(cx, b))                                                                                 \
@@ -374,7 +381,8 @@ static bench make_bench(rille_context *cx)
                .wide = rille_randn(cx, RILLE_FLOAT32, SHAPE(4, 4)),
                .scalar = rille_scalar(cx, RILLE_FLOAT64, 2),
                .mask = rille_from(cx, RILLE_BOOL, SHAPE(4), (bool[]){true, false, true, true}),
-               .places = rille_from(cx, RILLE_INT64, SHAPE(2, 3), (int64_t[]){2, 0, 2, 1, 3, 0})};
+               .places = rille_from(cx, RILLE_INT64, SHAPE(2, 3), (int64_t[]){2, 0, 2, 1, 3, 0}),
+               .half = rille_full(cx, RILLE_FLOAT32, SHAPE(4, 4), 0.5)};
     b.images = rille_transpose(rille_randn(cx, RILLE_FLOAT32, SHAPE(17, 2, 2, 1)), 1, 2);
     b.kernel = rille_transpose(rille_randn(cx, RILLE_FLOAT32, SHAPE(4, 2, 4)), 1, 2);
     rille_set_requires_grad(b.x, true);

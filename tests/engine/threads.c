@@ -102,6 +102,23 @@ FUNCTION(f_hardmax, rille_hardmax(x[0], 0))
 FUNCTION(f_glu, rille_glu(x[0], 1))
 FUNCTION(f_crelu, rille_crelu(x[0], 1))
 FUNCTION(f_cross_entropy, rille_cross_entropy(x[0], index_of(cx, 401, 700)))
+FUNCTION(f_mse_loss, rille_mse_loss(x[0], x[1], RILLE_REDUCE_MEAN))
+FUNCTION(f_bce_with_logits, rille_bce_with_logits(x[0], rille_sigmoid(x[1]), NULL, RILLE_REDUCE_NONE))
+
+static rille_tensor *f_cross_entropy_with(rille_context *cx, inputs x)
+{
+    const rille_label_options options = {.weight = rille_linspace(cx, RILLE_FLOAT32, 0.5, 2, 700), .label_smoothing = 0.1};
+    return rille_cross_entropy_with(x[0], index_of(cx, 401, 700), &options);
+}
+
+/* pair_loss_product is what pair_loss's gradient does. */
+static rille_tensor *f_huber_slope(rille_context *cx, inputs x)
+{
+    (void)cx;
+    rille_tensor *loss = rille_huber_loss(x[0], x[1], 0.7, RILLE_REDUCE_SUM), *slope = NULL;
+    rille_grad(&loss, 1, &x[0], 1, NULL, true, &slope);
+    return slope;
+}
 
 /* Gradients of a convolution, whose own turn is in the gradient of that gradient. */
 static rille_tensor *conv_gradient(rille_context *cx, inputs x, int by, int rank, const int64_t *shape)
@@ -238,6 +255,10 @@ static const sample samples[] = {
     {"glu", RL_OP_gated, f_glu, 1, {BIG}},
     {"crelu", RL_OP_crelu, f_crelu, 1, {BIG}},
     {"cross_entropy", RL_OP_cross_entropy, f_cross_entropy, 1, {BIG}},
+    {"cross_entropy with options", RL_OP_cross_entropy, f_cross_entropy_with, 1, {BIG}},
+    {"mse_loss", RL_OP_pair_loss, f_mse_loss, 2, {BIG, {1, 700}}},
+    {"bce_with_logits", RL_OP_pair_loss, f_bce_with_logits, 2, {BIG, BIG}},
+    {"gradient of huber_loss", RL_OP_pair_loss_product, f_huber_slope, 2, {BIG, BIG}},
 };
 enum { SAMPLES = sizeof samples / sizeof samples[0], MOST_RESULTS = 8 };
 

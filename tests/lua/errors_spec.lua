@@ -232,6 +232,30 @@ expect("labels", {
     { "t:cross_entropy('x')", "bad argument #1 to 'cross_entropy' (tensor expected, got string)" },
 })
 
+expect("losses", {
+    { "t:mse_loss(rille.zeros(2))", "mse_loss: input is [2, 3], target is [2], which does not broadcast to it" },
+    { "t:mse_loss(1)", "bad argument #1 to 'mse_loss' (tensor expected, got number)" },
+    { "rille.l1_loss(t, t, {reduction='batchmean'})",
+        "bad argument #3 to 'l1_loss' (option 'reduction' must be 'mean', 'sum' or 'none', got 'batchmean')" },
+    { "rille.kl_div(t, t, {reduction=1})",
+        "bad argument #3 to 'kl_div' (option 'reduction' must be 'mean', 'sum', 'none' or 'batchmean', got number)" },
+    { "rille.huber_loss(t, t, {beta=1})", "bad argument #3 to 'huber_loss' (no option 'beta')" },
+    { "rille.huber_loss(t, t, {delta=0})", "huber_loss: delta is 0; more than 0 expected" },
+    { "t:smooth_l1_loss(t, {beta=-1})", "smooth_l1_loss: beta is -1; 0 or more expected" },
+    { "t:bce_loss(t)", "bce_loss: element 2 of the input is 2; probabilities, 0 to 1, expected: "
+        .. "bce_with_logits takes logits" },
+    { "t:bce_with_logits(t, {pos_weight=3})",
+        "bad argument #2 to 'bce_with_logits' (option 'pos_weight' must be a tensor, got number)" },
+    { "t:nll_loss({1,2}, {label_smoothing=0.1})", "bad argument #2 to 'nll_loss' (no option 'label_smoothing')" },
+    { "t:nll_loss{1,4}", "nll_loss: label 4 at position 2; labels start at 1 and end at 3" },
+    { "t:cross_entropy({1,2}, {label_smoothing=2})",
+        "cross_entropy: label_smoothing is 2; 0 or more and less than 1 expected" },
+    { "t:cross_entropy({1,2}, {weight=rille.ones(2)})",
+        "cross_entropy: weight is [2]; [3] expected, one for each class" },
+    { "t:cross_entropy({1,2}, {ignore_index=0.5})",
+        "bad argument #2 to 'cross_entropy' (option 'ignore_index' 0.5 has no integer representation)" },
+})
+
 expect("arguments of another type", {
     { "rille.matmul(t,5)", "bad argument #2 to 'matmul' (tensor expected, got number)" },
     { "t:matmul()", "bad argument #1 to 'matmul' (tensor expected, got nil)" },
