@@ -395,6 +395,25 @@ RILLE_API rille_tensor *rille_cross_entropy(rille_tensor *logits, rille_tensor *
 RILLE_API rille_tensor *rille_cross_entropy_with(rille_tensor *logits, rille_tensor *labels, const rille_label_options *options);
 RILLE_API rille_tensor *rille_nll_loss(rille_tensor *log_probabilities, rille_tensor *labels, const rille_label_options *options); /* -w[label] x[label] */
 
+/* ---- Recurrent layers: whole sequences, a layer a call ----------------------------------------------------------------- */
+
+typedef struct rille_recurrent_weights { /* of g gates: 1 of rnn, 4 of lstm (i, f, g, o), 3 of gru (r, z, n), as PyTorch has them */
+    rille_tensor *ih, *hh;           /* [g hidden, in], [g hidden, hidden] */
+    rille_tensor *bias_ih, *bias_hh; /* [g hidden] both, or both NULL */
+} rille_recurrent_weights;
+
+/* x [steps >= 1, n, in] -> the hidden states after each step, [steps, n, hidden]: the last is that of the sequence. h0 and c0,
+ * [n, hidden], are the states before it; NULL: 0. s is the logistic function, * elementwise. Backward goes through time and
+ * gives gradients to x, the states and all weights; these gradients cannot be differentiated again. */
+/* h' = act(W_ih x + b_ih + W_hh h + b_hh), act RILLE_TANH or RILLE_RELU */
+RILLE_API rille_tensor *rille_rnn(rille_tensor *x, const rille_recurrent_weights *weights, rille_tensor *h0, rille_activation act);
+/* i, f, o = s(...), g = tanh(...), each of W_ih x + b_ih + W_hh h + b_hh; c' = f * c + i * g, h' = o * tanh(c'). *c_n, unless
+ * c_n is NULL: the last c, [n, hidden] */
+RILLE_API rille_tensor *rille_lstm(rille_tensor *x, const rille_recurrent_weights *weights, rille_tensor *h0, rille_tensor *c0,
+                                   rille_tensor **c_n);
+/* r, z = s(W_ih x + b_ih + W_hh h + b_hh), n = tanh(W_in x + b_in + r * (W_hn h + b_hn)), h' = (1 - z) * n + z * h */
+RILLE_API rille_tensor *rille_gru(rille_tensor *x, const rille_recurrent_weights *weights, rille_tensor *h0);
+
 /* y's elements as a function of x, one by one, of the given derivative: gradients of the result go to x, times the derivative, and
  * nowhere else. For functions of the caller's own: y and derivative are of x's shape. It can be differentiated again as far as
  * the derivative can. */

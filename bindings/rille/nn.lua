@@ -8,6 +8,7 @@
 -- nn.Module        the base class; see rille/nn/module.lua for a layer of one's own
 -- nn.Linear nn.Sequential nn.Flatten
 -- nn.Conv1d nn.Conv2d nn.MaxPool1d nn.MaxPool2d nn.AvgPool1d nn.AvgPool2d
+-- nn.RNN nn.LSTM nn.GRU   over whole sequences
 -- nn.Softmax nn.LogSoftmax nn.Softmin nn.Sparsemax nn.Hardmax   along a dimension, the last one by default; so are
 -- nn.GLU nn.ReGLU nn.BilinearGLU ... nn.Maxout nn.CReLU         which change its size
 -- nn.ReLU nn.LeakyReLU nn.Sigmoid nn.Tanh nn.Identity ...   one for each row of rille.activations, in PyTorch's spelling
@@ -23,6 +24,7 @@ local init = require "rille.nn.initialization"
 local layers = require "rille.nn.layers"
 local module = require "rille.nn.module"
 local pooling = require "rille.nn.pooling"
+local recurrent = require "rille.nn.recurrent"
 
 local nn = { Module = module.Module, is_module = module.is_module, init = init }
 
@@ -30,7 +32,7 @@ for _, name in ipairs { "Linear", "Sequential", "Flatten", table.unpack(layers.a
     nn[name] = layers[name]
 end
 
-for _, topic in ipairs { convolution, pooling } do
+for _, topic in ipairs { convolution, pooling, recurrent } do
     for name, class in pairs(topic) do
         nn[name] = class
     end

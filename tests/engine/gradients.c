@@ -218,6 +218,34 @@ static rille_tensor *f_nll_loss_with(rille_context *cx, inputs x, int count, voi
     return rille_add(rille_nll_loss(turned, labels_of(cx), &mean), rille_nll_loss(turned, labels_of(cx), &none));
 }
 
+/* x, W_ih, W_hh, b_ih, b_hh, h0, c0; all outputs. Of a sequence that lies batch first, and weights that lie transposed. */
+static rille_tensor *f_lstm(rille_context *cx, inputs x, int count, void *user)
+{
+    (void)cx;
+    (void)user;
+    rille_tensor *c_n = NULL;
+    rille_recurrent_weights w = {rille_transpose(x[1], 0, 1), rille_transpose(x[2], 0, 1), count > 3 ? x[3] : NULL,
+                                 count > 3 ? x[4] : NULL};
+    rille_tensor *h = rille_lstm(rille_transpose(x[0], 0, 1), &w, count > 5 ? x[5] : NULL, count > 6 ? x[6] : NULL, &c_n);
+    return rille_add(h, c_n);
+}
+
+static rille_tensor *f_gru(rille_context *cx, inputs x, int count, void *user)
+{
+    (void)cx;
+    (void)user;
+    rille_recurrent_weights w = {x[1], x[2], count > 3 ? x[3] : NULL, count > 3 ? x[4] : NULL};
+    return rille_gru(rille_transpose(x[0], 0, 1), &w, count > 5 ? x[5] : NULL);
+}
+
+static rille_tensor *f_rnn(rille_context *cx, inputs x, int count, void *user)
+{
+    (void)cx;
+    (void)user;
+    rille_recurrent_weights w = {x[1], x[2], count > 3 ? x[3] : NULL, count > 3 ? x[4] : NULL};
+    return rille_rnn(x[0], &w, count > 5 ? x[5] : NULL, count > 5 ? RILLE_TANH : RILLE_RELU);
+}
+
 /* Gradients of a convolution are operations of their own, reached through it. */
 static rille_tensor *conv_gradient(rille_context *cx, inputs x, int by, int rank, const int64_t *shape)
 {
@@ -447,6 +475,38 @@ static const sample samples[] = {
     {"kl_div", RL_OP_pair_loss, f_kl_div, 2, {{R2(2, 3), -2, 0}, {R2(2, 3), 0.1, 0.9}}, false},
     {"kl_div of logarithms", RL_OP_pair_loss, f_kl_div_of_logs, 2, {{R2(2, 3), -2, 0}, {R2(2, 3), -2, 0}}, false},
     {"gradient of mse_loss", RL_OP_pair_loss_product, f_mse_loss_slope, 2, {{R2(2, 3), -2, 2}, {R2(2, 3), -2, 2}}, true},
+    {"rnn",
+     RL_OP_rnn,
+     f_rnn,
+     6,
+     {{R3(3, 2, 2), -1, 1}, {R2(3, 2), -1, 1}, {R2(3, 3), -1, 1}, {R1(3), -1, 1}, {R1(3), -1, 1}, {R2(2, 3), -1, 1}},
+     true},
+    {"rnn of relu, without biases", RL_OP_rnn, f_rnn, 3, {{R3(3, 2, 2), -1, 1}, {R2(3, 2), -1, 1}, {R2(3, 3), -1, 1}}, true},
+    {"lstm",
+     RL_OP_lstm,
+     f_lstm,
+     7,
+     {{R3(2, 3, 2), -1, 1},
+      {R2(2, 12), -1, 1},
+      {R2(3, 12), -1, 1},
+      {R1(12), -1, 1},
+      {R1(12), -1, 1},
+      {R2(2, 3), -1, 1},
+      {R2(2, 3), -1, 1}},
+     true},
+    {"lstm without biases and states",
+     RL_OP_lstm,
+     f_lstm,
+     3,
+     {{R3(2, 3, 2), -1, 1}, {R2(2, 12), -1, 1}, {R2(3, 12), -1, 1}},
+     true},
+    {"gru",
+     RL_OP_gru,
+     f_gru,
+     6,
+     {{R3(2, 3, 2), -1, 1}, {R2(9, 2), -1, 1}, {R2(9, 3), -1, 1}, {R1(9), -1, 1}, {R1(9), -1, 1}, {R2(2, 3), -1, 1}},
+     true},
+    {"gru without biases and state", RL_OP_gru, f_gru, 3, {{R3(2, 3, 2), -1, 1}, {R2(9, 2), -1, 1}, {R2(9, 3), -1, 1}}, true},
 };
 enum { SAMPLES = sizeof samples / sizeof samples[0] };
 

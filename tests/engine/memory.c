@@ -208,7 +208,8 @@ Test(memory, every_limit_is_kept)
 /* ---- Each call alone: where it fails, not one block more is held than before ---- */
 
 typedef struct bench { /* what the calls below are given */
-    rille_tensor *x, *turned, *images, *kernel, *whole, *index, *labels, *bias, *scalar, *loss, *wide, *mask, *places, *half;
+    rille_tensor *x, *turned, *images, *kernel, *whole, *index, *labels, *bias, *scalar, *loss, *wide, *mask, *places, *half,
+        *sequence, *three, *four, *through_time;
 } bench;
 
 static rille_tensor *gradient_with(rille_context *cx, const bench *b, bool create_graph)
@@ -216,6 +217,22 @@ static rille_tensor *gradient_with(rille_context *cx, const bench *b, bool creat
     rille_tensor *g = NULL;
     (void)cx;
     rille_grad(&b->loss, 1, &b->x, 1, NULL, create_graph, &g);
+    return g;
+}
+
+static rille_tensor *lstm(const bench *b)
+{
+    rille_tensor *c_n = NULL,
+                 *h = rille_lstm(b->sequence, &(rille_recurrent_weights){b->four, b->four, NULL, NULL}, b->x, b->turned, &c_n);
+    cr_expect_eq(h == NULL, c_n == NULL);
+    rille_free(c_n);
+    return h;
+}
+
+static rille_tensor *gradient_through_time(const bench *b)
+{
+    rille_tensor *g = NULL;
+    rille_grad(&b->through_time, 1, &b->four, 1, NULL, false, &g);
     return g;
 }
 
@@ -358,6 +375,10 @@ static rille_tensor *copied(rille_context *cx, const bench *b) /* overlapping, s
     X(bce_loss, rille_bce_loss(b->half, b->whole, RILLE_REDUCE_SUM))                                                           \
     X(bce_with_logits, rille_bce_with_logits(b->turned, b->whole, b->bias, RILLE_REDUCE_MEAN))                                 \
     X(kl_div, rille_kl_div(b->whole, b->turned, true, RILLE_REDUCE_BATCHMEAN))                                                 \
+    X(rnn, rille_rnn(b->sequence, &((rille_recurrent_weights){b->x, b->turned, b->bias, b->bias}), b->x, RILLE_RELU))          \
+    X(lstm, lstm(b))                                                                                                           \
+    X(gru, rille_gru(b->sequence, &((rille_recurrent_weights){b->three, b->three, NULL, NULL}), NULL))                         \
+    X(grad_through_time, gradient_through_time(b))                                                                             \
     X(grad, gradient_with(cx, b, false))                                                                                       \
     X(grad_of_grad, gradient_with(cx, b, true))                                                                                \
     X(hooked_gradient, hooked_gradient(cx, b))                                                                                 \
@@ -382,10 +403,15 @@ static bench make_bench(rille_context *cx)
                .scalar = rille_scalar(cx, RILLE_FLOAT64, 2),
                .mask = rille_from(cx, RILLE_BOOL, SHAPE(4), (bool[]){true, false, true, true}),
                .places = rille_from(cx, RILLE_INT64, SHAPE(2, 3), (int64_t[]){2, 0, 2, 1, 3, 0}),
-               .half = rille_full(cx, RILLE_FLOAT32, SHAPE(4, 4), 0.5)};
+               .half = rille_full(cx, RILLE_FLOAT32, SHAPE(4, 4), 0.5),
+               .sequence = rille_randn(cx, RILLE_FLOAT32, SHAPE(3, 4, 4)),
+               .three = rille_randn(cx, RILLE_FLOAT32, SHAPE(12, 4)),
+               .four = rille_randn(cx, RILLE_FLOAT32, SHAPE(16, 4))};
     b.images = rille_transpose(rille_randn(cx, RILLE_FLOAT32, SHAPE(17, 2, 2, 1)), 1, 2);
     b.kernel = rille_transpose(rille_randn(cx, RILLE_FLOAT32, SHAPE(4, 2, 4)), 1, 2);
     rille_set_requires_grad(b.x, true);
+    rille_set_requires_grad(b.three, true);
+    rille_set_requires_grad(b.four, true);
     b.turned = rille_transpose(b.x, 0, 1);
     rille_tensor *hidden = rille_tanh(rille_linear(b.turned, b.turned, b.bias));
     rille_tensor *picked = rille_max(rille_index_select(rille_abs(hidden), 0, b.index), 1, false);
@@ -396,6 +422,9 @@ static bench make_bench(rille_context *cx)
     rille_tensor *pooled = rille_avg_pool1d(rille_max_pool1d(b.turned, &(rille_pooling){.kernel = {2}}),
                                             &(rille_pooling){.kernel = {2}, .stride = {1}});
     b.loss = rille_add(b.loss, rille_add(seen, rille_mean(pooled, NULL, 0, false)));
+    rille_tensor *h = rille_gru(lstm(&b), &(rille_recurrent_weights){b.three, b.three, NULL, NULL}, b.x);
+    h = rille_rnn(h, &(rille_recurrent_weights){b.x, b.turned, NULL, NULL}, NULL, RILLE_TANH);
+    b.through_time = rille_bce_with_logits(h, b.half, b.bias, RILLE_REDUCE_MEAN);
     EXPECT_NO_ERROR(cx);
     return b;
 }

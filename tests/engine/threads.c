@@ -104,6 +104,9 @@ FUNCTION(f_crelu, rille_crelu(x[0], 1))
 FUNCTION(f_cross_entropy, rille_cross_entropy(x[0], index_of(cx, 401, 700)))
 FUNCTION(f_mse_loss, rille_mse_loss(x[0], x[1], RILLE_REDUCE_MEAN))
 FUNCTION(f_bce_with_logits, rille_bce_with_logits(x[0], rille_sigmoid(x[1]), NULL, RILLE_REDUCE_NONE))
+FUNCTION(f_rnn, rille_rnn(x[0], &((rille_recurrent_weights){x[1], x[2], NULL, NULL}), NULL, RILLE_TANH))
+FUNCTION(f_lstm, rille_lstm(x[0], &((rille_recurrent_weights){x[1], x[2], NULL, NULL}), NULL, NULL, NULL))
+FUNCTION(f_gru, rille_gru(x[0], &((rille_recurrent_weights){x[1], x[2], NULL, NULL}), NULL))
 
 static rille_tensor *f_cross_entropy_with(rille_context *cx, inputs x)
 {
@@ -259,6 +262,9 @@ static const sample samples[] = {
     {"mse_loss", RL_OP_pair_loss, f_mse_loss, 2, {BIG, {1, 700}}},
     {"bce_with_logits", RL_OP_pair_loss, f_bce_with_logits, 2, {BIG, BIG}},
     {"gradient of huber_loss", RL_OP_pair_loss_product, f_huber_slope, 2, {BIG, BIG}},
+    {"rnn", RL_OP_rnn, f_rnn, 3, {{3, 9, 100, 70}, {2, 140, 70}, {2, 140, 140}}},
+    {"lstm", RL_OP_lstm, f_lstm, 3, {{3, 9, 100, 70}, {2, 280, 70}, {2, 280, 70}}},
+    {"gru", RL_OP_gru, f_gru, 3, {{3, 9, 100, 70}, {2, 240, 70}, {2, 240, 80}}},
 };
 enum { SAMPLES = sizeof samples / sizeof samples[0], MOST_RESULTS = 8 };
 

@@ -59,9 +59,9 @@ describe("losses of pairs", function()
         for _, name in ipairs { "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "bce_loss", "bce_with_logits",
             "kl_div" } do
             assert.is_true(rille.gradcheck(rille[name], { a, b }))
-            assert.is_true(rille.gradcheck(function(x, y)
-                local g = rille.grad(rille[name](x, y), { x, y }, { create_graph = true })
-                return g[1]:sum() + (g[2] * y):sum()
+            assert.is_true(rille.gradcheck(function(p, q)
+                local g = rille.grad(rille[name](p, q), { p, q }, { create_graph = true })
+                return g[1]:sum() + (g[2] * q):sum()
             end, { a, b }))
         end
     end)

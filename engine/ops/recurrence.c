@@ -1,0 +1,494 @@
+/* Recurrent layers over whole sequences: the input's product once for all steps, then step by step the product with the hidden
+ * state, in tiles of rows that are fixed and go through time by themselves, so that a thread waits for no other. */
+#include "ops/ops.h"
+
+#include "activations/kernels.h"
+#include "base/parallel.h"
+#include "ops/kernels.h"
+#include "ops/recurrence_kernels.h"
+#include "tensor/convert.h"
+
+#include <cblas.h>
+#include <limits.h>
+
+enum { TILE = 32 };                           /* rows of a product */
+static const double WORTH_A_THREAD = 1 << 19; /* multiplications of a chunk in one step */
+static const double SEGMENT = 1 << 28;        /* and of all steps between two looks at whether the work was cancelled */
+
+typedef struct cell_kind {
+    enum rl_op_id op;
+    int gates;
+    bool has_c;
+} cell_kind;
+static const cell_kind RNN = {RL_OP_rnn, 1, false}, LSTM = {RL_OP_lstm, 4, true}, GRU = {RL_OP_gru, 3, false};
+
+/* ---- A layer's memory: what the steps read and write. [t] stands for one such block a step ---- */
+
+typedef struct sequence {
+    const cell_kind *cell;
+    rille_activation act; /* rnn's */
+    rille_dtype dtype;
+    size_t item;
+    int64_t steps, n, width, from, to; /* from, to: the steps to be done now */
+    char *gates;               /* [t][n, gates width]: the input's share, to which forward adds that of the hidden state */
+    char *hidden;              /* [t + 1][n, width], h0 first; for lstm, c of the last step after them */
+    char *kept;                /* lstm: c as [t + 1][n, width]; gru: candidates as [t][n, width]. Forward alone: of one step */
+    int64_t kept_stride;       /* elements from one step to the next */
+    const char *weight;        /* [gates width, width] */
+    const char *bias;          /* gru: [3 width] */
+    char *product;             /* gru: [n, 3 width] */
+    const char *g;             /* backward: as hidden */
+    char *dh, *dc;             /* [n, width] */
+    char *d_gates, *d_product; /* as gates; d_product is d_gates but for gru */
+} sequence;
+
+static int64_t block(const sequence *s) /* elements of [n, width] */
+{
+    return s->n * s->width;
+}
+
+/* Of a [t][n, columns] the rows from `row` on in step t. */
+static char *rows_at(const sequence *s, const char *base, int64_t step_stride, int64_t columns, int64_t t, int64_t row)
+{
+    return (char *)base + (size_t)(t * step_stride + row * columns) * s->item;
+}
+
+/* c [rows, m] = a [rows, k] b + (add: c), b as [k, m] or, transposed, [m, k]. */
+static void multiply(const sequence *s, int64_t rows, int64_t k, int64_t m, const char *a, const char *b, bool transposed,
+                     char *c, bool add)
+{
+    const CBLAS_TRANSPOSE tb = transposed ? CblasTrans : CblasNoTrans;
+    const int N = (int)rows, K = (int)k, M = (int)m, ldb = transposed ? K : M;
+    if (s->dtype == RILLE_FLOAT32)
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, tb, N, M, K, 1, (const float *)a, K, (const float *)b, ldb, add ? 1 : 0,
+                    (float *)c, M);
+    else
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, tb, N, M, K, 1, (const double *)a, K, (const double *)b, ldb, add ? 1 : 0,
+                    (double *)c, M);
+}
+
+static rl_recurrent_step step_of(const sequence *s, int64_t t, int64_t row, int64_t rows)
+{
+    const int64_t wide = s->cell->gates * s->width, one = block(s);
+    rl_recurrent_step step = {.rows = (size_t)rows,
+                              .width = (size_t)s->width,
+                              .gates = rows_at(s, s->gates, s->n * wide, wide, t, row),
+                              .h_before = rows_at(s, s->hidden, one, s->width, t, row),
+                              .h = rows_at(s, s->hidden, one, s->width, t + 1, row),
+                              .bias = s->bias};
+    if (s->cell->has_c) {
+        step.c_before = rows_at(s, s->kept, s->kept_stride, s->width, t, row);
+        step.c = rows_at(s, s->kept, s->kept_stride, s->width, t + 1, row);
+    } else if (s->cell->op == RL_OP_gru) {
+        step.candidate = rows_at(s, s->kept, s->kept_stride, s->width, t, row);
+    }
+    if (s->product != NULL)
+        step.product = rows_at(s, s->product, 0, wide, 0, row);
+    return step;
+}
+
+static void step_forward(const sequence *s, int64_t t, int64_t row, int64_t rows)
+{
+    const rl_recurrence_kernels *kernels = rl_recurrence_kernels_pick();
+    const rl_recurrent_step step = step_of(s, t, row, rows);
+    const bool separate = s->product != NULL;
+    multiply(s, rows, s->width, s->cell->gates * s->width, step.h_before, s->weight, true,
+             separate ? (char *)step.product : step.gates, !separate);
+    if (s->cell->op == RL_OP_lstm)
+        kernels->lstm[s->dtype](&step);
+    else if (s->cell->op == RL_OP_gru)
+        kernels->gru[s->dtype](&step);
+    else
+        rl_activation_kernels_pick()->map[s->act][s->dtype][0]((size_t)(rows * s->width), step.gates, step.h, NULL);
+}
+
+static void step_backward(const sequence *s, int64_t t, int64_t row, int64_t rows)
+{
+    const rl_recurrence_kernels *kernels = rl_recurrence_kernels_pick();
+    const int64_t wide = s->cell->gates * s->width;
+    rl_recurrent_step step = step_of(s, t, row, rows);
+    step.g = rows_at(s, s->g, block(s), s->width, t + 1, row);
+    step.dh = rows_at(s, s->dh, 0, s->width, 0, row);
+    step.d_gates = rows_at(s, s->d_gates, s->n * wide, wide, t, row);
+    step.d_product = rows_at(s, s->d_product, s->n * wide, wide, t, row);
+    if (s->cell->op == RL_OP_lstm) {
+        step.dc = rows_at(s, s->dc, 0, s->width, 0, row);
+        kernels->lstm_vjp[s->dtype](&step);
+    } else if (s->cell->op == RL_OP_gru) {
+        kernels->gru_vjp[s->dtype](&step);
+    } else {
+        const size_t count = (size_t)(rows * s->width);
+        const ptrdiff_t next = (ptrdiff_t)s->item;
+        rl_op_kernels_pick()->add[s->dtype](count, (char *[]){step.dh, step.dh, (char *)step.g},
+                                            (ptrdiff_t[]){next, next, next});
+        rl_activation_kernels_pick()->product[s->act][s->dtype][1](count, step.dh, step.gates, step.d_gates, NULL);
+    }
+    multiply(s, rows, wide, s->width, step.d_product, s->weight, false, step.dh, s->cell->op == RL_OP_gru);
+}
+
+typedef void step_function(const sequence *s, int64_t t, int64_t row, int64_t rows);
+
+static void do_tiles(const sequence *s, size_t begin, size_t end, bool backward)
+{
+    step_function *do_step = backward ? step_backward : step_forward;
+    const int saved = rl_parallel_library_begin();
+    for (int64_t row = (int64_t)begin * TILE; row < (int64_t)end * TILE && row < s->n; row += TILE) {
+        const int64_t rows = s->n - row < TILE ? s->n - row : TILE;
+        for (int64_t i = s->from; i < s->to; i++)
+            do_step(s, backward ? s->steps - 1 - i : i, row, rows);
+    }
+    rl_parallel_library_end(saved);
+}
+
+static void tiles_forward(void *work, size_t begin, size_t end)
+{
+    do_tiles(work, begin, end, false);
+}
+
+static void tiles_backward(void *work, size_t begin, size_t end)
+{
+    do_tiles(work, begin, end, true);
+}
+
+/* All steps. */
+static rille_status go(rille_context *cx, sequence *s, rl_body *body)
+{
+    if (block(s) == 0)
+        return RILLE_OK;
+    const double cost = (double)TILE * (double)s->width * (double)s->width * s->cell->gates; /* of a tile in a step */
+    const size_t tiles = rl_chunks((size_t)s->n, TILE),
+                 grain = cost >= WORTH_A_THREAD ? 1 : (size_t)(WORTH_A_THREAD / cost) + 1;
+    const double at_once = SEGMENT / (cost * (double)tiles);
+    const int64_t segment = at_once < 1 ? 1 : at_once > (double)s->steps ? s->steps : (int64_t)at_once;
+    rille_status status = RILLE_OK;
+    for (s->from = 0; s->from < s->steps && status == RILLE_OK; s->from = s->to) {
+        s->to = s->steps - s->from < segment ? s->steps : s->from + segment;
+        status = rl_parallel_for(cx, rl_ops[s->cell->op].name, tiles, grain, body, s);
+    }
+    return status;
+}
+
+/* ---- Arguments ---- */
+
+static bool is_right(rille_context *cx, const char *name, const char *what, const rille_tensor *t, rille_dtype dtype, int rank,
+                     const int64_t *shape)
+{
+    bool fits = t->rank == rank;
+    for (int d = 0; fits && d < rank; d++)
+        fits = t->shape[d] == shape[d];
+    if (!fits)
+        rl_fail(cx, RILLE_ERROR_SHAPE, "%s: %s is %s; %s expected", name, what, RL_SHAPE(t),
+                rl_shape_text((char[RL_SHAPE_TEXT]){0}, rank, shape));
+    else if (t->dtype != dtype)
+        rl_fail(cx, RILLE_ERROR_DTYPE, "%s: %s is %s, the input %s", name, what, rille_dtype_name(t->dtype),
+                rille_dtype_name(dtype));
+    return fits && t->dtype == dtype;
+}
+
+static rl_list all_of(rille_tensor *x, const rille_recurrent_weights *w, rille_tensor *h0)
+{
+    rille_tensor *const optional[] = {w->bias_ih, w->bias_hh, h0};
+    rl_list list = RL_LIST(x, w->ih, w->hh);
+    for (int i = 0; i < 3; i++)
+        if (optional[i] != NULL)
+            list.item[list.count++] = optional[i];
+    return list;
+}
+
+/* The context where all is as it should be. */
+static rille_context *checked(const cell_kind *cell, rille_tensor *x, const rille_recurrent_weights *w, rille_tensor *h0,
+                              rille_tensor *c0)
+{
+    const char *name = rl_ops[cell->op].name;
+    if (w == NULL) {
+        if (x != NULL)
+            rl_fail(x->context, RILLE_ERROR_NULL, "%s: the weights are NULL", name);
+        return NULL;
+    }
+    rille_context *cx = rl_enter(name, all_of(x, w, h0));
+    if (cx == NULL || (c0 != NULL && rl_enter(name, RL_LIST(x, c0)) == NULL))
+        return NULL;
+    if (x->rank != 3 || x->shape[0] < 1 || x->shape[0] > INT64_MAX - 2) {
+        rl_fail(cx, RILLE_ERROR_SHAPE, "%s: input is %s; [steps, n, in] with a step or more expected", name, RL_SHAPE(x));
+        return NULL;
+    }
+    if (!rl_is_floating(x->dtype)) {
+        rl_fail(cx, RILLE_ERROR_DTYPE, "%s: input is %s; float32 or float64 expected", name, rille_dtype_name(x->dtype));
+        return NULL;
+    }
+    const int64_t width = w->hh->rank == 2 ? w->hh->shape[1] : -1;
+    int64_t wide;
+    if (width < 0 || __builtin_mul_overflow(width, cell->gates, &wide) || wide > INT_MAX) {
+        rl_fail(cx, RILLE_ERROR_SHAPE, "%s: weight_hh is %s; [%d hidden, hidden] expected", name, RL_SHAPE(w->hh), cell->gates);
+        return NULL;
+    }
+    if ((w->bias_ih == NULL) != (w->bias_hh == NULL)) {
+        rl_fail(cx, RILLE_ERROR_ARGUMENT, "%s: one bias without the other", name);
+        return NULL;
+    }
+    const int64_t ih[] = {wide, x->shape[2]}, hh[] = {wide, width}, state[] = {x->shape[1], width};
+    const bool right = is_right(cx, name, "weight_hh", w->hh, x->dtype, 2, hh) &&
+                       is_right(cx, name, "weight_ih", w->ih, x->dtype, 2, ih) &&
+                       (w->bias_ih == NULL || is_right(cx, name, "bias_ih", w->bias_ih, x->dtype, 1, &wide)) &&
+                       (w->bias_hh == NULL || is_right(cx, name, "bias_hh", w->bias_hh, x->dtype, 1, &wide)) &&
+                       (h0 == NULL || is_right(cx, name, "h0", h0, x->dtype, 2, state)) &&
+                       (c0 == NULL || is_right(cx, name, "c0", c0, x->dtype, 2, state));
+    return right ? cx : NULL;
+}
+
+/* ---- Forward ---- */
+
+/* [n, width] from the given element of the memory on: for the call that it is passed to. */
+static rille_tensor block_at(const sequence *s, const rille_tensor *memory, int64_t element)
+{
+    rille_tensor t = *memory;
+    t.rank = 2;
+    t.shape[0] = s->n;
+    t.shape[1] = t.stride[0] = s->width;
+    t.stride[1] = 1;
+    t.offset += element;
+    rl_shape_changed(&t);
+    return t;
+}
+
+static rille_status put_state(const sequence *s, const rille_tensor *memory, int64_t element, const rille_tensor *state)
+{
+    const rille_tensor into = block_at(s, memory, element);
+    return rl_copy_elements(memory->context, rl_ops[s->cell->op].name, &into, state);
+}
+
+/* The inputs of the steps, all there: the input's share of the gates, W_hh, h0 and, for lstm, c0, for gru, b_hh. */
+typedef struct layer {
+    const cell_kind *cell;
+    rille_activation act;
+    rille_tensor *share, *weight, *h0, *last;
+} layer;
+
+static rl_list inputs_of(const layer *l)
+{
+    return l->last == NULL ? RL_LIST(l->share, l->weight, l->h0) : RL_LIST(l->share, l->weight, l->h0, l->last);
+}
+
+static sequence sequence_of(const layer *l)
+{
+    return (sequence){.cell = l->cell,
+                      .act = l->act,
+                      .dtype = l->share->dtype,
+                      .item = rille_dtype_size(l->share->dtype),
+                      .steps = l->share->shape[0],
+                      .n = l->share->shape[1],
+                      .width = l->weight->shape[1],
+                      .gates = rl_data(l->share)};
+}
+
+/* hidden and what is kept, filled by the steps. */
+static rille_status step_through(const layer *l, rille_tensor *dense, rille_tensor *hidden, rille_tensor *kept)
+{
+    rille_context *cx = hidden->context;
+    const char *name = rl_ops[l->cell->op].name;
+    sequence s = sequence_of(l);
+    rille_tensor *product = NULL, *bias = NULL;
+    s.hidden = rl_data(hidden);
+    s.weight = rl_data(dense);
+    if (kept != NULL) {
+        s.kept = rl_data(kept);
+        s.kept_stride = kept->shape[0] > 1 ? block(&s) : 0;
+    }
+    rille_status status = put_state(&s, hidden, 0, l->h0);
+    if (status == RILLE_OK && l->cell->has_c)
+        status = put_state(&s, kept, 0, l->last);
+    if (status == RILLE_OK && l->cell->op == RL_OP_gru) {
+        product = rl_new(cx, name, s.dtype, 2, (int64_t[]){s.n, 3 * s.width});
+        bias = product == NULL ? NULL : rl_dense(l->last);
+        s.product = product == NULL ? NULL : rl_data(product);
+        s.bias = bias == NULL ? NULL : rl_data(bias);
+        status = bias == NULL ? RILLE_ERROR_MEMORY : RILLE_OK;
+    }
+    if (status == RILLE_OK)
+        status = go(cx, &s, tiles_forward);
+    if (status == RILLE_OK && l->cell->has_c) {
+        const rille_tensor last = block_at(&s, kept, s.steps * s.kept_stride);
+        status = put_state(&s, hidden, (s.steps + 1) * block(&s), &last);
+    }
+    if (bias != NULL)
+        rl_free_temporary(bias, l->last);
+    rille_free(product);
+    return status;
+}
+
+static bool is_recorded(const layer *l)
+{
+    const rl_list inputs = inputs_of(l);
+    bool tracks = false;
+    for (int i = 0; i < inputs.count; i++)
+        tracks = tracks || rl_tracks(inputs.item[i]);
+    return tracks && l->share->context->grad_enabled;
+}
+
+/* [steps + 1 or, for lstm, + 2, n, width]: h0, the hidden states, the last c. Recorded. */
+static rille_tensor *stepped(const layer *l)
+{
+    rille_context *cx = l->share->context;
+    const char *name = rl_ops[l->cell->op].name;
+    const int64_t steps = l->share->shape[0], n = l->share->shape[1], width = l->weight->shape[1];
+    const bool keeps = l->cell->op != RL_OP_rnn;
+    const int64_t of_kept = l->cell->has_c ? steps + 1 : steps;
+    rille_tensor *hidden = rl_new(cx, name, l->share->dtype, 3, (int64_t[]){steps + (l->cell->has_c ? 2 : 1), n, width});
+    rille_tensor *kept = hidden == NULL || !keeps
+                             ? NULL
+                             : rl_new(cx, name, l->share->dtype, 3, (int64_t[]){is_recorded(l) ? of_kept : 1, n, width});
+    rille_tensor *dense = hidden == NULL || (keeps && kept == NULL) ? NULL : rl_dense(l->weight);
+    rille_tensor *gates = dense == NULL ? NULL : rl_view(l->share); /* outside the graph */
+    rille_tensor *out = rl_completed(hidden, gates == NULL ? RILLE_ERROR_MEMORY : step_through(l, dense, hidden, kept));
+    const rl_attributes attributes = {.activation = {.act = l->act}};
+    out = rl_record(out, &rl_ops[l->cell->op], inputs_of(l),
+                    keeps ? RL_LIST(gates, l->weight, out, kept) : RL_LIST(gates, l->weight, out), &attributes);
+    rille_free(gates);
+    if (dense != NULL)
+        rl_free_temporary(dense, l->weight);
+    rille_free(kept);
+    return out;
+}
+
+/* The whole layer; its last block is c_n for lstm. */
+static rille_tensor *run(const cell_kind *cell, rille_tensor *x, const rille_recurrent_weights *w, rille_tensor *h0,
+                         rille_tensor *c0, rille_activation act)
+{
+    rille_context *cx = checked(cell, x, w, h0, c0);
+    if (cx == NULL)
+        return NULL;
+    const bool is_gru = cell->op == RL_OP_gru;
+    const int64_t state[] = {x->shape[1], w->hh->shape[1]}, wide = w->hh->shape[0];
+    rille_tensor *bias = w->bias_ih == NULL || is_gru ? w->bias_ih : rille_add(w->bias_ih, w->bias_hh);
+    layer l = {.cell = cell, .act = act, .weight = w->hh, .h0 = h0, .last = is_gru ? w->bias_hh : c0};
+    l.share = w->bias_ih != NULL && bias == NULL ? NULL : rille_linear(x, w->ih, bias);
+    if (l.h0 == NULL)
+        l.h0 = rille_zeros(cx, x->dtype, 2, state);
+    if (l.last == NULL && cell->op != RL_OP_rnn)
+        l.last = is_gru ? rille_zeros(cx, x->dtype, 1, &wide) : rille_zeros(cx, x->dtype, 2, state);
+    const bool ready = l.share != NULL && l.h0 != NULL && (l.last != NULL || cell->op == RL_OP_rnn);
+    rille_tensor *out = ready ? stepped(&l) : NULL;
+    rl_free_temporary(l.last, is_gru ? w->bias_hh : c0);
+    rl_free_temporary(l.h0, h0);
+    rille_free(l.share);
+    rl_free_temporary(bias, w->bias_ih);
+    return out;
+}
+
+static rille_tensor *states_of(rille_tensor *all, int64_t steps)
+{
+    rille_tensor *out = rille_narrow(all, 0, 1, steps);
+    rille_free(all);
+    return out;
+}
+
+rille_tensor *rille_rnn(rille_tensor *x, const rille_recurrent_weights *weights, rille_tensor *h0, rille_activation act)
+{
+    const rille_activation_info *info = rille_activation_describe(act);
+    rille_tensor *all = NULL;
+    if (act == RILLE_TANH || act == RILLE_RELU)
+        all = run(&RNN, x, weights, h0, NULL, act);
+    else if (x != NULL && info == NULL)
+        rl_fail(x->context, RILLE_ERROR_ARGUMENT, "rnn: there is no activation number %d", (int)act);
+    else if (x != NULL)
+        rl_fail(x->context, RILLE_ERROR_ARGUMENT, "rnn: the activation is %s; tanh or relu expected", info->name);
+    return all == NULL ? NULL : states_of(all, x->shape[0]);
+}
+
+rille_tensor *rille_lstm(rille_tensor *x, const rille_recurrent_weights *weights, rille_tensor *h0, rille_tensor *c0,
+                         rille_tensor **c_n)
+{
+    rille_tensor *all = run(&LSTM, x, weights, h0, c0, RILLE_TANH);
+    rille_tensor *last = all == NULL || c_n == NULL ? NULL : rille_select(all, 0, x->shape[0] + 1);
+    const bool ready = all != NULL && (c_n == NULL || last != NULL);
+    rille_tensor *out = ready ? rille_narrow(all, 0, 1, x->shape[0]) : NULL;
+    rille_free(all);
+    if (out == NULL)
+        rille_free(last);
+    if (c_n != NULL)
+        *c_n = out == NULL ? NULL : last;
+    return out;
+}
+
+rille_tensor *rille_gru(rille_tensor *x, const rille_recurrent_weights *weights, rille_tensor *h0)
+{
+    rille_tensor *all = run(&GRU, x, weights, h0, NULL, RILLE_TANH);
+    return all == NULL ? NULL : states_of(all, x->shape[0]);
+}
+
+/* ---- Backward, through time ---- */
+
+/* t's first blocks, [count, n, width], as [count n, width]. */
+static rille_tensor *as_rows(rille_tensor *t, int64_t count)
+{
+    rille_tensor *first = rille_narrow(t, 0, 0, count);
+    return first == NULL ? NULL : rille_reshape(first, 2, (int64_t[]){count * t->shape[1], t->shape[2]});
+}
+
+/* In evaluation of the steps' gradients: dh and dc as they are before the last step, d_gates and d_product empty. */
+typedef struct gradients {
+    rille_tensor *g, *dh, *dc, *gates, *product;
+} gradients;
+
+static bool make_gradients(const cell_kind *cell, rille_tensor *g, rille_tensor *share, rille_tensor *hidden, gradients *d)
+{
+    rille_context *cx = g->context;
+    const int64_t *state = hidden->shape + 1;
+    d->g = rl_dense(g);
+    d->dh = rille_zeros(cx, g->dtype, 2, state);
+    d->dc = cell->has_c && d->g != NULL ? rille_clone(rille_select(d->g, 0, d->g->shape[0] - 1)) : NULL;
+    d->gates = rl_new_like(share, g->dtype);
+    d->product = cell->op == RL_OP_gru ? rl_new_like(share, g->dtype) : d->gates;
+    return d->g != NULL && d->dh != NULL && d->gates != NULL && d->product != NULL && (d->dc != NULL || !cell->has_c);
+}
+
+static void differentiate(const cell_kind *cell, rl_node *node, rille_tensor *g, rille_tensor **gradient)
+{
+    rille_context *cx = node->context;
+    if (cx->grad_enabled) {
+        rl_fail(cx, RILLE_ERROR_GRAPH, "%s: its gradient cannot be differentiated again: create_graph ends here",
+                node->op->name);
+        return;
+    }
+    rille_tensor *share = rl_saved(node, 0), *weight = rl_saved(node, 1), *hidden = rl_saved(node, 2);
+    rille_tensor *kept = node->saved_count > 3 ? rl_saved(node, 3) : NULL;
+    rille_tensor *dense = share == NULL || weight == NULL || hidden == NULL ? NULL : rl_dense(weight);
+    gradients d;
+    if (dense == NULL || rille_error(cx) != NULL || !make_gradients(cell, g, share, hidden, &d))
+        return;
+    const layer l = {.cell = cell, .act = node->attributes.activation.act, .share = share, .weight = weight};
+    sequence s = sequence_of(&l);
+    s.hidden = rl_data(hidden);
+    s.weight = rl_data(dense);
+    s.kept = kept == NULL ? NULL : rl_data(kept);
+    s.kept_stride = block(&s);
+    s.g = rl_data(d.g);
+    s.dh = rl_data(d.dh);
+    s.dc = d.dc == NULL ? NULL : rl_data(d.dc);
+    s.d_gates = rl_data(d.gates);
+    s.d_product = rl_data(d.product);
+    if (go(cx, &s, tiles_backward) != RILLE_OK)
+        return;
+    rille_tensor *rows = as_rows(d.product, s.steps);
+    gradient[0] = d.gates;
+    if (rl_needs(node, 1))
+        gradient[1] = rille_matmul(rille_transpose(rows, 0, 1), as_rows(hidden, s.steps));
+    gradient[2] = d.dh;
+    if (node->edge_count > 3)
+        gradient[3] = cell->has_c ? d.dc : rille_sum(rows, (int[]){0}, 1, false);
+}
+
+void rl_vjp_rnn(rl_node *node, rille_tensor *g, rille_tensor **gradient)
+{
+    differentiate(&RNN, node, g, gradient);
+}
+
+void rl_vjp_lstm(rl_node *node, rille_tensor *g, rille_tensor **gradient)
+{
+    differentiate(&LSTM, node, g, gradient);
+}
+
+void rl_vjp_gru(rl_node *node, rille_tensor *g, rille_tensor **gradient)
+{
+    differentiate(&GRU, node, g, gradient);
+}
