@@ -1,17 +1,18 @@
 /* Recurrent layers over whole sequences: the input's product once for all steps, then step by step the product with the hidden
- * state, in tiles of rows that are fixed and go through time by themselves, so that a thread waits for no other. */
+ * state, in tiles of rows that are fixed and go through time by themselves, so that a thread waits for no other. The weight of
+ * these products, which are many and small, is arranged for them once a sequence. */
 #include "ops/ops.h"
 
 #include "activations/kernels.h"
 #include "base/parallel.h"
 #include "ops/kernels.h"
+#include "ops/panel_kernels.h"
 #include "ops/recurrence_kernels.h"
 #include "tensor/convert.h"
 
-#include <cblas.h>
 #include <limits.h>
 
-enum { TILE = 32 };                           /* rows of a product */
+enum { TILE = 16 };                           /* rows of a product */
 static const double WORTH_A_THREAD = 1 << 19; /* multiplications of a chunk in one step */
 static const double SEGMENT = 1 << 28;        /* and of all steps between two looks at whether the work was cancelled */
 
@@ -34,7 +35,7 @@ typedef struct sequence {
     char *hidden;              /* [t + 1][n, width], h0 first; for lstm, c of the last step after them */
     char *kept;                /* lstm: c as [t + 1][n, width]; gru: candidates as [t][n, width]. Forward alone: of one step */
     int64_t kept_stride;       /* elements from one step to the next */
-    const char *weight;        /* [gates width, width] */
+    const char *panels;        /* of W_hh^T, [width, gates width], forward; of W_hh backward */
     const char *bias;          /* gru: [3 width] */
     char *product;             /* gru: [n, 3 width] */
     const char *g;             /* backward: as hidden */
@@ -51,20 +52,6 @@ static int64_t block(const sequence *s) /* elements of [n, width] */
 static char *rows_at(const sequence *s, const char *base, int64_t step_stride, int64_t columns, int64_t t, int64_t row)
 {
     return (char *)base + (size_t)(t * step_stride + row * columns) * s->item;
-}
-
-/* c [rows, m] = a [rows, k] b + (add: c), b as [k, m] or, transposed, [m, k]. */
-static void multiply(const sequence *s, int64_t rows, int64_t k, int64_t m, const char *a, const char *b, bool transposed,
-                     char *c, bool add)
-{
-    const CBLAS_TRANSPOSE tb = transposed ? CblasTrans : CblasNoTrans;
-    const int N = (int)rows, K = (int)k, M = (int)m, ldb = transposed ? K : M;
-    if (s->dtype == RILLE_FLOAT32)
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, tb, N, M, K, 1, (const float *)a, K, (const float *)b, ldb, add ? 1 : 0,
-                    (float *)c, M);
-    else
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, tb, N, M, K, 1, (const double *)a, K, (const double *)b, ldb, add ? 1 : 0,
-                    (double *)c, M);
 }
 
 static rl_recurrent_step step_of(const sequence *s, int64_t t, int64_t row, int64_t rows)
@@ -92,8 +79,8 @@ static void step_forward(const sequence *s, int64_t t, int64_t row, int64_t rows
     const rl_recurrence_kernels *kernels = rl_recurrence_kernels_pick();
     const rl_recurrent_step step = step_of(s, t, row, rows);
     const bool separate = s->product != NULL;
-    multiply(s, rows, s->width, s->cell->gates * s->width, step.h_before, s->weight, true,
-             separate ? (char *)step.product : step.gates, !separate);
+    rl_panel_kernels_pick()->multiply[s->dtype](step.rows, step.width, step.width * (size_t)s->cell->gates, step.h_before,
+                                                s->panels, separate ? (void *)step.product : step.gates, !separate);
     if (s->cell->op == RL_OP_lstm)
         kernels->lstm[s->dtype](&step);
     else if (s->cell->op == RL_OP_gru)
@@ -123,7 +110,8 @@ static void step_backward(const sequence *s, int64_t t, int64_t row, int64_t row
                                             (ptrdiff_t[]){next, next, next});
         rl_activation_kernels_pick()->product[s->act][s->dtype][1](count, step.dh, step.gates, step.d_gates, NULL);
     }
-    multiply(s, rows, wide, s->width, step.d_product, s->weight, false, step.dh, s->cell->op == RL_OP_gru);
+    rl_panel_kernels_pick()->multiply[s->dtype](step.rows, (size_t)wide, step.width, step.d_product, s->panels, step.dh,
+                                                s->cell->op == RL_OP_gru);
 }
 
 typedef void step_function(const sequence *s, int64_t t, int64_t row, int64_t rows);
@@ -131,13 +119,11 @@ typedef void step_function(const sequence *s, int64_t t, int64_t row, int64_t ro
 static void do_tiles(const sequence *s, size_t begin, size_t end, bool backward)
 {
     step_function *do_step = backward ? step_backward : step_forward;
-    const int saved = rl_parallel_library_begin();
     for (int64_t row = (int64_t)begin * TILE; row < (int64_t)end * TILE && row < s->n; row += TILE) {
         const int64_t rows = s->n - row < TILE ? s->n - row : TILE;
         for (int64_t i = s->from; i < s->to; i++)
             do_step(s, backward ? s->steps - 1 - i : i, row, rows);
     }
-    rl_parallel_library_end(saved);
 }
 
 static void tiles_forward(void *work, size_t begin, size_t end)
@@ -269,6 +255,19 @@ static rl_list inputs_of(const layer *l)
     return l->last == NULL ? RL_LIST(l->share, l->weight, l->h0) : RL_LIST(l->share, l->weight, l->h0, l->last);
 }
 
+/* W_hh, or W_hh^T, as the products want it. */
+static rille_tensor *arranged(rille_tensor *weight, const char *name, bool transposed)
+{
+    const rl_panel_kernels *kernels = rl_panel_kernels_pick();
+    const int64_t k = weight->shape[transposed], m = weight->shape[!transposed], panel = (int64_t)kernels->width[weight->dtype];
+    const int64_t count = k * ((m + panel - 1) / panel * panel);
+    rille_tensor *panels = rl_new(weight->context, name, weight->dtype, 1, &count);
+    if (panels != NULL)
+        kernels->arrange[weight->dtype]((size_t)k, (size_t)m, rl_data(weight), (ptrdiff_t)weight->stride[transposed],
+                                        (ptrdiff_t)weight->stride[!transposed], rl_data(panels));
+    return panels;
+}
+
 static sequence sequence_of(const layer *l)
 {
     return (sequence){.cell = l->cell,
@@ -282,14 +281,14 @@ static sequence sequence_of(const layer *l)
 }
 
 /* hidden and what is kept, filled by the steps. */
-static rille_status step_through(const layer *l, rille_tensor *dense, rille_tensor *hidden, rille_tensor *kept)
+static rille_status step_through(const layer *l, rille_tensor *panels, rille_tensor *hidden, rille_tensor *kept)
 {
     rille_context *cx = hidden->context;
     const char *name = rl_ops[l->cell->op].name;
     sequence s = sequence_of(l);
     rille_tensor *product = NULL, *bias = NULL;
     s.hidden = rl_data(hidden);
-    s.weight = rl_data(dense);
+    s.panels = rl_data(panels);
     if (kept != NULL) {
         s.kept = rl_data(kept);
         s.kept_stride = kept->shape[0] > 1 ? block(&s) : 0;
@@ -337,15 +336,14 @@ static rille_tensor *stepped(const layer *l)
     rille_tensor *kept = hidden == NULL || !keeps
                              ? NULL
                              : rl_new(cx, name, l->share->dtype, 3, (int64_t[]){is_recorded(l) ? of_kept : 1, n, width});
-    rille_tensor *dense = hidden == NULL || (keeps && kept == NULL) ? NULL : rl_dense(l->weight);
-    rille_tensor *gates = dense == NULL ? NULL : rl_view(l->share); /* outside the graph */
-    rille_tensor *out = rl_completed(hidden, gates == NULL ? RILLE_ERROR_MEMORY : step_through(l, dense, hidden, kept));
+    rille_tensor *panels = hidden == NULL || (keeps && kept == NULL) ? NULL : arranged(l->weight, name, true);
+    rille_tensor *gates = panels == NULL ? NULL : rl_view(l->share); /* outside the graph */
+    rille_tensor *out = rl_completed(hidden, gates == NULL ? RILLE_ERROR_MEMORY : step_through(l, panels, hidden, kept));
     const rl_attributes attributes = {.activation = {.act = l->act}};
     out = rl_record(out, &rl_ops[l->cell->op], inputs_of(l),
                     keeps ? RL_LIST(gates, l->weight, out, kept) : RL_LIST(gates, l->weight, out), &attributes);
     rille_free(gates);
-    if (dense != NULL)
-        rl_free_temporary(dense, l->weight);
+    rille_free(panels);
     rille_free(kept);
     return out;
 }
@@ -452,14 +450,14 @@ static void differentiate(const cell_kind *cell, rl_node *node, rille_tensor *g,
     }
     rille_tensor *share = rl_saved(node, 0), *weight = rl_saved(node, 1), *hidden = rl_saved(node, 2);
     rille_tensor *kept = node->saved_count > 3 ? rl_saved(node, 3) : NULL;
-    rille_tensor *dense = share == NULL || weight == NULL || hidden == NULL ? NULL : rl_dense(weight);
+    rille_tensor *panels = share == NULL || weight == NULL || hidden == NULL ? NULL : arranged(weight, node->op->name, false);
     gradients d;
-    if (dense == NULL || rille_error(cx) != NULL || !make_gradients(cell, g, share, hidden, &d))
+    if (panels == NULL || rille_error(cx) != NULL || !make_gradients(cell, g, share, hidden, &d))
         return;
     const layer l = {.cell = cell, .act = node->attributes.activation.act, .share = share, .weight = weight};
     sequence s = sequence_of(&l);
     s.hidden = rl_data(hidden);
-    s.weight = rl_data(dense);
+    s.panels = rl_data(panels);
     s.kept = kept == NULL ? NULL : rl_data(kept);
     s.kept_stride = block(&s);
     s.g = rl_data(d.g);
