@@ -3,6 +3,7 @@
 #include "engine/random_layouts.h"
 
 typedef enum cell { RNN_TANH, RNN_RELU, LSTM, GRU, CELLS } cell;
+enum { MOST = 48 }; /* units */
 static const int gates_of[] = {1, 1, 4, 3};
 
 typedef struct layer {
@@ -77,7 +78,7 @@ static layer random_layer(rille_context *cx, uint64_t *rng, cell which, rille_dt
     l.steps = 1 + random_below(rng, 5);
     l.n = random_below(rng, 70);
     l.in = random_below(rng, 4);
-    l.width = 1 + random_below(rng, 6);
+    l.width = random_below(rng, 6) == 0 ? 30 + random_below(rng, 12) : 1 + random_below(rng, 6); /* panels of 4 to 32 columns */
     const int64_t wide = gates_of[which] * l.width;
     l.x = random_layout(cx, rng, dtype, FINITE, SHAPE(l.steps, l.n, l.in));
     l.w.ih = random_layout(cx, rng, dtype, FINITE, SHAPE(wide, l.in));
@@ -100,7 +101,7 @@ static void check_layer(const layer *l)
     cr_assert(l->cell != LSTM || has_shape(c_n, SHAPE(l->n, l->width)));
     const long double least = rille_dtype_of(y) == RILLE_FLOAT32 ? 6e-5L : 1e-12L; /* preactivations go up to 200 */
     for (int64_t row = 0; row < l->n; row++) {
-        long double h[8], c[8], next[8];
+        long double h[MOST], c[MOST], next[MOST];
         for (int64_t k = 0; k < l->width; k++) {
             h[k] = at2(l->h0, row, k);
             c[k] = at2(l->c0, row, k);
