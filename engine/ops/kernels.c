@@ -137,42 +137,11 @@ DEFINE_WHERE(uint8_t)
 DEFINE_WHERE(uint32_t)
 DEFINE_WHERE(uint64_t)
 
-/* ---- Sums ---- */
-
-enum { LANES = 16 };
-
-#define DEFINE_SUMS(T)                                                                                                         \
-    static double sum_##T(size_t n, const void *data)                                                                          \
-    {                                                                                                                          \
-        const T *x = data;                                                                                                     \
-        double lane[LANES] = {0};                                                                                              \
-        size_t i = 0;                                                                                                          \
-        for (; i + LANES <= n; i += LANES)                                                                                     \
-            for (size_t k = 0; k < LANES; k++)                                                                                 \
-                lane[k] += (double)x[i + k];                                                                                   \
-        for (size_t k = 0; i + k < n; k++)                                                                                     \
-            lane[k] += (double)x[i + k];                                                                                       \
-        for (size_t width = LANES / 2; width > 0; width /= 2)                                                                  \
-            for (size_t k = 0; k < width; k++)                                                                                 \
-                lane[k] += lane[k + width];                                                                                    \
-        return lane[0];                                                                                                        \
-    }                                                                                                                          \
-    static void add_rows_##T(size_t rows, size_t columns, size_t stride, const void *data, double *total)                      \
-    {                                                                                                                          \
-        const T *x = data;                                                                                                     \
-        for (size_t i = 0; i < rows; i++)                                                                                      \
-            for (size_t j = 0; j < columns; j++)                                                                               \
-                total[j] += (double)x[i * stride + j];                                                                         \
-    }
-
-DEFINE_SUMS(float)
-DEFINE_SUMS(double)
-
 const rl_op_kernels RL_ISA_NAME(rl_op_kernels) = {
 #define ALL(name, ...) .name = {name##_float, name##_double, name##_int64_t},
 #define FLOATING(name) .name = {name##_float, name##_double},
     RL_BINARY_LIST(ALL) RL_BINARY_FLOATING_LIST(FLOATING) RL_COMPARISON_LIST(ALL) RL_UNARY_LIST(ALL)
-        RL_UNARY_FLOATING_LIST(FLOATING) FLOATING(sum) FLOATING(add_rows)
+        RL_UNARY_FLOATING_LIST(FLOATING)
             .where = {where_uint8_t, where_uint32_t, where_uint64_t},
 #undef ALL
 #undef FLOATING

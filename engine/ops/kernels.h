@@ -1,4 +1,4 @@
-/* Inner loops of elementwise operations and sums, compiled once per instruction set. */
+/* Inner loops of elementwise operations, compiled once per instruction set. */
 #ifndef RL_OPS_KERNELS_H
 #define RL_OPS_KERNELS_H
 
@@ -25,10 +25,6 @@ typedef struct rl_op_kernels {
     RL_UNARY_FLOATING_LIST(MEMBER)
 #undef MEMBER
     rl_inner *where[RL_SIZES]; /* out, condition (bool), a, b: by the size of an element of a and b, 1, 4, 8 bytes */
-    /* n dense elements; float64 accumulation in sixteen fixed lanes, so that every instruction set adds in the same order */
-    double (*sum[2])(size_t n, const void *x);
-    /* total[j] += x[i * stride + j] for i < rows, j < columns; stride in elements */
-    void (*add_rows[2])(size_t rows, size_t columns, size_t stride, const void *x, double *total);
 } rl_op_kernels;
 
 RL_ISA_DECLARE(rl_op_kernels)
