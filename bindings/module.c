@@ -20,7 +20,8 @@ static const struct {
     {rlua_lifetime_metamethods, METAMETHOD},   {rlua_measure_functions, FUNCTION},
     {rlua_reduction_both, FUNCTION | METHOD},  {rlua_selection_both, FUNCTION | METHOD},
     {rlua_shape_both, FUNCTION | METHOD},      {rlua_window_both, FUNCTION | METHOD},
-    {rlua_losses_both, FUNCTION | METHOD},     {rlua_recurrence_functions, FUNCTION},
+    {rlua_order_both, FUNCTION | METHOD},      {rlua_losses_both, FUNCTION | METHOD},
+    {rlua_recurrence_functions, FUNCTION},
 };
 
 void rlua_register(lua_State *L, const luaL_Reg *list, int table, int other, bool extra)

@@ -3,32 +3,40 @@
 
 /* ---- Sums ---- */
 
-/* dim or {dims} or nothing, then keepdim; or a table {keepdim = true} after or instead of them. */
 typedef struct reduction {
     int dims[RILLE_MAX_RANK];
     int count; /* -1: all */
     bool keepdim;
+    double correction; /* of var and std */
 } reduction;
 
-static reduction read_reduction(lua_State *L, bool single)
+/* From the argument `first` on: dim or {dims} or nothing, then keepdim; or a table of the options `names` after or instead of
+ * them. */
+static reduction read_reduction_from(lua_State *L, int first, bool single, const char *const *names)
 {
-    static const char *const names[] = {"keepdim", NULL};
-    rlua_arguments(L, 3);
+    rlua_arguments(L, first + 1);
     const rille_tensor *t = rlua_check_tensor(L, 1);
-    reduction r = {.count = -1};
-    int options = rlua_has_options(L, 2) ? 2 : 3;
-    if (options == 3 && !lua_isnil(L, 2)) {
-        r.count = single ? 1 : rlua_dimensions(L, 2, t, r.dims);
+    reduction r = {.count = -1, .correction = 1};
+    int options = rlua_has_options(L, first) ? first : first + 1;
+    if (options > first && !lua_isnil(L, first)) {
+        r.count = single ? 1 : rlua_dimensions(L, first, t, r.dims);
         if (single)
-            r.dims[0] = rlua_dimension(L, 2, 2, t);
+            r.dims[0] = rlua_dimension(L, first, first, t);
     }
     if (lua_type(L, options) == LUA_TTABLE) {
         rlua_check_options(L, options, names);
         r.keepdim = rlua_option_boolean(L, options, "keepdim", false);
+        r.correction = rlua_option_number(L, options, "correction", r.correction);
     } else {
-        r.keepdim = rlua_boolean(L, 3, 3, "keepdim", false);
+        r.keepdim = rlua_boolean(L, first + 1, first + 1, "keepdim", false);
     }
     return r;
+}
+
+static reduction read_reduction(lua_State *L, bool single)
+{
+    static const char *const names[] = {"keepdim", NULL};
+    return read_reduction_from(L, 2, single, names);
 }
 
 typedef rille_tensor *reducer(rille_tensor *t, const int *dims, int count, bool keepdim);
@@ -51,6 +59,54 @@ static int sum(lua_State *L)
 static int mean(lua_State *L)
 {
     return reduced(L, rille_mean);
+}
+
+#define REDUCTION(name)                                                                                                        \
+    static int name(lua_State *L)                                                                                              \
+    {                                                                                                                          \
+        return reduced(L, rille_##name);                                                                                       \
+    }
+REDUCTION(all)
+REDUCTION(amax)
+REDUCTION(amin)
+REDUCTION(any)
+REDUCTION(logsumexp)
+REDUCTION(prod)
+
+static int deviation(lua_State *L, rille_tensor *operation(rille_tensor *, const int *, int, double, bool))
+{
+    static const char *const names[] = {"correction", "keepdim", NULL};
+    reduction r = read_reduction_from(L, 2, false, names);
+    rlua_tensor *box = rlua_new(L);
+    rille_tensor *t = rlua_check_tensor(L, 1);
+    rlua_finish(L, box, operation(t, r.count < 0 ? NULL : r.dims, r.count < 0 ? 0 : r.count, r.correction, r.keepdim));
+    return 1;
+}
+
+/* std(t [, dim or {dims}] [, keepdim or {correction = 1, keepdim = false}]) */
+static int std(lua_State *L)
+{
+    return deviation(L, rille_std);
+}
+
+/* var(t [, dim or {dims}] [, keepdim or {correction = 1, keepdim = false}]) */
+static int var(lua_State *L)
+{
+    return deviation(L, rille_var);
+}
+
+/* norm(t [, p = 2] [, dim or {dims}] [, keepdim]) */
+static int norm(lua_State *L)
+{
+    static const char *const names[] = {"keepdim", NULL};
+    double p = lua_isnoneornil(L, 2) || lua_type(L, 2) == LUA_TTABLE ? 2 : rlua_number(L, 2, 2, "p");
+    reduction r = read_reduction_from(L, rlua_has_options(L, 2) ? 2 : 3, false, names);
+    if (lua_type(L, 2) == LUA_TTABLE && !rlua_has_options(L, 2))
+        rlua_bad_argument(L, 2, "p must be a number, got table");
+    rlua_tensor *box = rlua_new(L);
+    rille_tensor *t = rlua_check_tensor(L, 1);
+    rlua_finish(L, box, rille_norm(t, p, r.count < 0 ? NULL : r.dims, r.count < 0 ? 0 : r.count, r.keepdim));
+    return 1;
 }
 
 /* Along one dimension; without it over all elements, in row-major order. */
@@ -156,9 +212,27 @@ static int hardmax(lua_State *L)
 }
 
 const luaL_Reg rlua_reduction_both[] = {
-    {"argmax", argmax},           {"argmin", argmin},   {"min", min},
-    {"hardmax", hardmax},         {"linear", linear},   {"matmul", matmul},
-    {"log_softmax", log_softmax}, {"max", max},         {"mean", mean},
-    {"softmax", softmax},         {"softmin", softmin}, {"sum", sum},
-    {"sparsemax", sparsemax},     {NULL, NULL},
+    {"all", all},
+    {"amax", amax},
+    {"amin", amin},
+    {"any", any},
+    {"argmax", argmax},
+    {"argmin", argmin},
+    {"min", min},
+    {"hardmax", hardmax},
+    {"linear", linear},
+    {"matmul", matmul},
+    {"log_softmax", log_softmax},
+    {"max", max},
+    {"mean", mean},
+    {"softmax", softmax},
+    {"softmin", softmin},
+    {"norm", norm},
+    {"prod", prod},
+    {"std", std},
+    {"logsumexp", logsumexp},
+    {"sum", sum},
+    {"sparsemax", sparsemax},
+    {"var", var},
+    {NULL, NULL},
 };

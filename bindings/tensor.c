@@ -91,6 +91,15 @@ void rlua_finish(lua_State *L, rlua_tensor *box, rille_tensor *made)
     collect_where_due(L, state);
 }
 
+void rlua_finish_two(lua_State *L, rlua_tensor *first, rille_tensor *made, rlua_tensor *second, rille_tensor *also)
+{
+    if (made == NULL)
+        rlua_raise_engine(L);
+    second->tensor = rille_keep(also); /* before the collector may run */
+    rlua_finish(L, first, made);
+    rlua_finish(L, second, also);
+}
+
 rlua_tensor *rlua_box(lua_State *L, int index)
 {
     void *block = lua_touserdata(L, index);

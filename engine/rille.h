@@ -312,10 +312,28 @@ RILLE_API rille_tensor *rille_greater_equal(rille_tensor *a, rille_tensor *b); /
 
 RILLE_API rille_tensor *rille_sum(rille_tensor *t, const int *dims, int count, bool keepdim);  /* float64 accumulation; bool and integers give int64 */
 RILLE_API rille_tensor *rille_mean(rille_tensor *t, const int *dims, int count, bool keepdim); /* sum / number of elements; integers give float32 */
+RILLE_API rille_tensor *rille_prod(rille_tensor *t, const int *dims, int count, bool keepdim); /* in float64; bool and integers give int64, which wraps around */
+RILLE_API rille_tensor *rille_var(rille_tensor *t, const int *dims, int count, double correction, bool keepdim); /* sum (t - mean)^2 / max(n - correction, 0), in two passes of float64; correction 1: unbiased, 0: the population's; integers give float32 */
+RILLE_API rille_tensor *rille_std(rille_tensor *t, const int *dims, int count, double correction, bool keepdim); /* its root; gradient 0 where it is 0 */
+RILLE_API rille_tensor *rille_norm(rille_tensor *t, double p, const int *dims, int count, bool keepdim); /* (sum |t|^p)^(1/p); p = 0: how many are not 0; p = HUGE_VAL: the largest |t|, -HUGE_VAL: the smallest. No power over- or underflows but with the norm itself. Gradient 0 where the norm is 0 (and, for p < 1, where t is), shared by equals of infinite p; integers give float32 */
+RILLE_API rille_tensor *rille_logsumexp(rille_tensor *t, const int *dims, int count, bool keepdim); /* log sum e^t, by the largest; of -Inf alone -Inf, with gradient NaN; integers give float32 */
+RILLE_API rille_tensor *rille_amax(rille_tensor *t, const int *dims, int count, bool keepdim); /* the largest; NaN wins; the gradient is shared by equals */
+RILLE_API rille_tensor *rille_amin(rille_tensor *t, const int *dims, int count, bool keepdim); /* the smallest; else as amax */
+RILLE_API rille_tensor *rille_any(rille_tensor *t, const int *dims, int count, bool keepdim); /* bool: is one not 0? NaN is not; of nothing false */
+RILLE_API rille_tensor *rille_all(rille_tensor *t, const int *dims, int count, bool keepdim); /* bool: is none 0? Of nothing true */
+RILLE_API rille_tensor *rille_cumsum(rille_tensor *t, int dim);  /* sums of the elements along dim up to each; float64 inside; bool and integers give int64 */
+RILLE_API rille_tensor *rille_cumprod(rille_tensor *t, int dim); /* products likewise */
 RILLE_API rille_tensor *rille_max(rille_tensor *t, int dim, bool keepdim);    /* the largest along dim; NaN wins; gradient to the first of equals */
 RILLE_API rille_tensor *rille_min(rille_tensor *t, int dim, bool keepdim);    /* the smallest; else as max */
 RILLE_API rille_tensor *rille_argmax(rille_tensor *t, int dim, bool keepdim); /* int64: index of the first largest, counted from index_base */
 RILLE_API rille_tensor *rille_argmin(rille_tensor *t, int dim, bool keepdim); /* of the first smallest */
+
+/* ---- Order: -0 equals 0, and NaN is the largest; of equals the first in t comes first. indices: NULL, or where to put an int64
+ *      tensor of where in t they were along dim, from index_base; NULL where the call fails ------------------------------- */
+
+RILLE_API rille_tensor *rille_sort(rille_tensor *t, int dim, bool descending, rille_tensor **indices); /* t's elements in order along dim */
+RILLE_API rille_tensor *rille_argsort(rille_tensor *t, int dim, bool descending); /* the indices alone */
+RILLE_API rille_tensor *rille_topk(rille_tensor *t, int64_t k, int dim, bool largest, rille_tensor **indices); /* the k largest or smallest along dim, in this order: [..., k, ...] */
 
 /* ---- Products, activations, softmax ------------------------------------------------------------------------------- */
 

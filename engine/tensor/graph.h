@@ -34,8 +34,12 @@ typedef union rl_attributes { /* what an operation must remember beside tensors 
     } gate;
     struct {
         bool reduced[RILLE_MAX_RANK];
-        double divisor;
+        double divisor; /* of a norm: p */
     } reduction;
+    struct {
+        int dim;
+        bool reverse, own;
+    } scan;
     struct {
         double low, high;
     } bounds;

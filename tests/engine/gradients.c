@@ -1,6 +1,7 @@
 /* The gradient of every operation, and the gradient of that gradient, against central differences. The samples below are
  * held against ops.def: an operation without one fails, and so does a sample that does not use its operation. */
 #include "ops/ops.h"
+#include "ops/scan.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -142,6 +143,32 @@ FUNCTION(f_sum_rows, rille_sum(x[0], (int[]){-1}, 1, false))
 FUNCTION(f_sum_columns, rille_sum(x[0], (int[]){0}, 1, true))
 FUNCTION(f_sum_middle, rille_sum(x[0], (int[]){1}, 1, false))
 FUNCTION(f_mean, rille_mean(x[0], (int[]){0, 2}, 2, false))
+FUNCTION(f_prod, rille_prod(x[0], (int[]){1}, 1, false))
+FUNCTION(f_prod_all, rille_prod(rille_transpose(x[0], 0, 1), NULL, 0, true))
+FUNCTION(f_var, rille_var(x[0], (int[]){0, 2}, 2, 1, false))
+FUNCTION(f_var_all, rille_var(rille_transpose(x[0], 0, 1), NULL, 0, 0, false))
+FUNCTION(f_std, rille_std(x[0], (int[]){1}, 1, 1, true))
+FUNCTION(f_norm_0, rille_norm(x[0], 0, (int[]){1}, 1, false))
+FUNCTION(f_norm_1, rille_norm(x[0], 1, (int[]){1}, 1, false))
+FUNCTION(f_norm_2, rille_norm(rille_transpose(x[0], 0, 1), 2, (int[]){0}, 1, true))
+FUNCTION(f_norm_3, rille_norm(x[0], 3, (int[]){0, 1}, 2, false))
+FUNCTION(f_norm_half, rille_norm(x[0], 0.5, NULL, 0, false))
+FUNCTION(f_norm_negative, rille_norm(x[0], -1.5, (int[]){0}, 1, false))
+FUNCTION(f_norm_largest, rille_norm(x[0], INFINITY, (int[]){1}, 1, false))
+FUNCTION(f_norm_smallest, rille_norm(x[0], -INFINITY, (int[]){0}, 1, false))
+FUNCTION(f_logsumexp, rille_logsumexp(x[0], (int[]){1}, 1, false))
+FUNCTION(f_logsumexp_of_two, rille_logsumexp(x[0], (int[]){2, 0}, 2, true))
+FUNCTION(f_amax, rille_amax(x[0], (int[]){0, 2}, 2, false))
+FUNCTION(f_amin, rille_amin(rille_transpose(x[0], 0, 1), NULL, 0, false))
+FUNCTION(f_cumsum, rille_cumsum(x[0], 1))
+FUNCTION(f_cumprod, rille_cumprod(x[0], 1))
+FUNCTION(f_cumprod_with_zeros, rille_cumprod(rille_mul(x[0], rille_greater(x[0], x[1])), 0))
+FUNCTION(f_prod_with_zeros, rille_prod(rille_mul(x[0], rille_greater(x[0], x[1])), (int[]){0}, 1, false))
+FUNCTION(f_recurrence, rl_recurrence(x[0], x[1], 1, false, true))
+FUNCTION(f_recurrence_back, rl_recurrence(x[0], x[1], 0, true, false))
+FUNCTION(f_sort, rille_sort(x[0], 1, false, NULL))
+FUNCTION(f_sort_down, rille_sort(rille_transpose(x[0], 0, 1), 0, true, NULL))
+FUNCTION(f_topk, rille_topk(x[0], 2, 1, true, NULL))
 FUNCTION(f_max, rille_max(x[0], 1, false))
 FUNCTION(f_min, rille_min(x[0], 0, true))
 FUNCTION(f_matmul, rille_matmul(x[0], x[1]))
@@ -298,6 +325,18 @@ GRADIENT_FUNCTION(f_index_add, 2, 3, rille_index_select(source, 1, index_of(cx))
 GRADIENT_FUNCTION(f_spread, 2, 8, rille_slice(source, 1, 6, 3, -3))
 GRADIENT_FUNCTION(f_fold, 3, 6, rille_select(rille_unfold(source, 1, 4, 2), 1, 1))
 
+/* unsort is sort's gradient, and reached through it. */
+static rille_tensor *f_unsort(rille_context *cx, inputs x, int count, void *user)
+{
+    (void)count;
+    (void)user;
+    rille_tensor *source = rille_from(cx, RILLE_FLOAT64, 2, (int64_t[]){2, 3}, (double[]){2, 3, 1, 7, 5, 6}), *gradient = NULL;
+    rille_set_requires_grad(source, true);
+    rille_tensor *picked = rille_topk(source, 2, 1, true, NULL);
+    rille_grad(&picked, 1, &source, 1, &x[0], true, &gradient);
+    return gradient;
+}
+
 #define R1(a)                                                                                                                  \
     1,                                                                                                                         \
     {                                                                                                                          \
@@ -405,6 +444,33 @@ static const sample samples[] = {
     {"sum of columns", RL_OP_sum, f_sum_columns, ONE(R2(2, 3), -2, 2), false},
     {"sum of the middle", RL_OP_sum, f_sum_middle, ONE(R3(2, 3, 2), -2, 2), false},
     {"mean", RL_OP_sum, f_mean, ONE(R3(2, 3, 2), -2, 2), false},
+    {"prod", RL_OP_prod, f_prod, ONE(R3(2, 3, 2), -2, 2), false},
+    {"prod of all", RL_OP_prod, f_prod_all, ONE(R2(2, 3), -2, 2), false},
+    {"prod with zeros", RL_OP_prod, f_prod_with_zeros, 2, {{R2(4, 5), 0.5, 2}, {R1(5), 0.6, 1.2}}, false},
+    {"var", RL_OP_var, f_var, ONE(R3(2, 3, 2), -2, 2), false},
+    {"var of all", RL_OP_var, f_var_all, ONE(R2(2, 3), -2, 2), false},
+    {"std", RL_OP_std, f_std, ONE(R2(2, 3), -2, 2), false},
+    {"norm, p = 0", RL_OP_norm, f_norm_0, ONE(R2(2, 3), -2, 2), true},
+    {"norm, p = 1", RL_OP_norm, f_norm_1, ONE(R2(2, 3), -2, 2), false},
+    {"norm, p = 2", RL_OP_norm, f_norm_2, ONE(R2(2, 3), -2, 2), false},
+    {"norm, p = 3", RL_OP_norm, f_norm_3, ONE(R3(2, 3, 2), -2, 2), false},
+    {"norm, p = 1/2", RL_OP_norm, f_norm_half, ONE(R2(2, 3), -2, 2), false},
+    {"norm, p = -3/2", RL_OP_norm, f_norm_negative, ONE(R2(2, 3), -2, 2), false},
+    {"norm, p infinite", RL_OP_norm, f_norm_largest, ONE(R2(2, 3), -2, 2), false},
+    {"norm, p = -Inf", RL_OP_norm, f_norm_smallest, ONE(R2(2, 3), -2, 2), false},
+    {"logsumexp", RL_OP_logsumexp, f_logsumexp, ONE(R2(2, 3), -2, 2), false},
+    {"logsumexp of two dimensions", RL_OP_logsumexp, f_logsumexp_of_two, ONE(R3(2, 3, 2), -2, 2), false},
+    {"amax", RL_OP_amax, f_amax, ONE(R3(2, 3, 2), -2, 2), false},
+    {"amin", RL_OP_amin, f_amin, ONE(R2(2, 3), -2, 2), false},
+    {"cumsum", RL_OP_cumsum, f_cumsum, ONE(R3(2, 3, 2), -2, 2), false},
+    {"cumprod", RL_OP_cumprod, f_cumprod, ONE(R3(2, 3, 2), -2, 2), false},
+    {"cumprod with zeros", RL_OP_cumprod, f_cumprod_with_zeros, 2, {{R2(4, 5), 0.5, 2}, {R1(5), 0.6, 1.2}}, false},
+    {"recurrence", RL_OP_recurrence, f_recurrence, 2, {{R2(2, 4), -2, 2}, {R2(2, 4), -2, 2}}, false},
+    {"recurrence from the end", RL_OP_recurrence, f_recurrence_back, 2, {{R2(4, 2), -2, 2}, {R2(4, 2), -2, 2}}, false},
+    {"sort", RL_OP_sort, f_sort, ONE(R3(2, 4, 2), -2, 2), false},
+    {"sort of a transpose", RL_OP_sort, f_sort_down, ONE(R2(2, 4), -2, 2), false},
+    {"topk", RL_OP_sort, f_topk, ONE(R2(3, 5), -2, 2), false},
+    {"unsort", RL_OP_unsort, f_unsort, ONE(R2(2, 2), -2, 2), false},
     {"max", RL_OP_max, f_max, ONE(R2(3, 4), -2, 2), false},
     {"min", RL_OP_min, f_min, ONE(R2(3, 4), -2, 2), false},
     {"matmul", RL_OP_matmul, f_matmul, 2, {{R2(2, 3), -2, 2}, {R2(3, 4), -2, 2}}, false},

@@ -209,7 +209,7 @@ Test(memory, every_limit_is_kept)
 
 typedef struct bench { /* what the calls below are given */
     rille_tensor *x, *turned, *images, *kernel, *whole, *index, *labels, *bias, *scalar, *loss, *wide, *mask, *places, *half,
-        *sequence, *three, *four, *through_time;
+        *sequence, *three, *four, *through_time, *reduced;
 } bench;
 
 static rille_tensor *gradient_with(rille_context *cx, const bench *b, bool create_graph)
@@ -285,6 +285,14 @@ static rille_tensor *copied(rille_context *cx, const bench *b) /* overlapping, s
     return ok ? b->wide : NULL;
 }
 
+static rille_tensor *gradient_of_reductions(rille_context *cx, const bench *b)
+{
+    rille_tensor *g = NULL;
+    (void)cx;
+    rille_grad(&b->reduced, 1, &b->x, 1, NULL, true, &g);
+    return g;
+}
+
 #define CALL(name, expression)                                                                                                 \
     static rille_tensor *call_##name(rille_context *cx, const bench *b)                                                        \
     {                                                                                                                          \
@@ -346,6 +354,19 @@ static rille_tensor *copied(rille_context *cx, const bench *b) /* overlapping, s
     X(sum, rille_sum(b->turned, (int[]){0}, 1, false))                                                                         \
     X(sum_of_integers, rille_sum(b->whole, (int[]){1}, 1, true))                                                               \
     X(mean, rille_mean(b->whole, NULL, 0, false))                                                                              \
+    X(prod, rille_prod(b->turned, (int[]){0}, 1, false))                                                                       \
+    X(var, rille_var(b->turned, NULL, 0, 1, false))                                                                            \
+    X(std_of_integers, rille_std(b->whole, (int[]){1}, 1, 1, true))                                                            \
+    X(norm, rille_norm(b->turned, 2, (int[]){1}, 1, false))                                                                    \
+    X(logsumexp, rille_logsumexp(b->turned, (int[]){1}, 1, false))                                                             \
+    X(amax, rille_amax(b->turned, (int[]){1}, 1, false))                                                                       \
+    X(any, rille_any(b->turned, NULL, 0, false))                                                                               \
+    X(cumsum, rille_cumsum(b->whole, 0))                                                                                       \
+    X(cumprod, rille_cumprod(b->turned, 1))                                                                                    \
+    X(sort, rille_sort(b->turned, 0, false, NULL))                                                                             \
+    X(argsort, rille_argsort(b->whole, 1, true))                                                                               \
+    X(topk, rille_topk(b->turned, 2, 1, true, NULL))                                                                           \
+    X(grad_of_reductions, gradient_of_reductions(cx, b))                                                                       \
     X(max, rille_max(b->turned, 0, true))                                                                                      \
     X(min, rille_min(b->turned, 1, false))                                                                                     \
     X(argmax, rille_argmax(b->turned, 1, false))                                                                               \
@@ -425,6 +446,13 @@ static bench make_bench(rille_context *cx)
     rille_tensor *h = rille_gru(lstm(&b), &(rille_recurrent_weights){b.three, b.three, NULL, NULL}, b.x);
     h = rille_rnn(h, &(rille_recurrent_weights){b.x, b.turned, NULL, NULL}, NULL, RILLE_TANH);
     b.through_time = rille_bce_with_logits(h, b.half, b.bias, RILLE_REDUCE_MEAN);
+    rille_tensor *each[] = {rille_prod(b.turned, (int[]){0}, 1, false),      rille_std(b.x, (int[]){1}, 1, 1, false),
+                            rille_norm(b.x, 3, (int[]){1}, 1, false),        rille_logsumexp(b.turned, (int[]){1}, 1, false),
+                            rille_amax(b.x, (int[]){0}, 1, false),           rille_cumprod(b.turned, 1),
+                            rille_sort(rille_cumsum(b.x, 0), 1, false, NULL)};
+    b.reduced = rille_sum(b.x, NULL, 0, false);
+    for (size_t i = 0; i < sizeof each / sizeof each[0]; i++)
+        b.reduced = rille_add(b.reduced, rille_sum(each[i], NULL, 0, false));
     EXPECT_NO_ERROR(cx);
     return b;
 }

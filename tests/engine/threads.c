@@ -2,6 +2,7 @@
 #include "base/parallel.h"
 #include "engine/support.h"
 #include "ops/ops.h"
+#include "ops/scan.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -80,6 +81,21 @@ FUNCTION(f_sum, rille_sum(x[0], NULL, 0, false))
 FUNCTION(f_sum_rows, rille_sum(x[0], (int[]){1}, 1, false))
 FUNCTION(f_sum_columns, rille_sum(x[0], (int[]){0}, 1, true))
 FUNCTION(f_mean, rille_mean(rille_transpose(x[0], 0, 1), NULL, 0, false))
+FUNCTION(f_prod, rille_prod(rille_transpose(x[0], 0, 1), NULL, 0, false))
+FUNCTION(f_var, rille_var(x[0], NULL, 0, 1, false))
+FUNCTION(f_var_down, rille_var(x[0], (int[]){0}, 1, 1, false))
+FUNCTION(f_std, rille_std(x[0], (int[]){1}, 1, 1, false))
+FUNCTION(f_norm, rille_norm(x[0], 2, NULL, 0, false))
+FUNCTION(f_norm_3, rille_norm(x[0], 3, (int[]){0}, 1, false))
+FUNCTION(f_logsumexp, rille_logsumexp(x[0], NULL, 0, false))
+FUNCTION(f_amax, rille_amax(x[0], NULL, 0, false))
+FUNCTION(f_amin, rille_amin(x[0], (int[]){0}, 1, false))
+FUNCTION(f_cumsum, rille_cumsum(x[0], 0))
+FUNCTION(f_cumprod, rille_cumprod(x[0], 1))
+FUNCTION(f_recurrence, rl_recurrence(rille_tanh(x[0]), x[1], 1, false, true))
+FUNCTION(f_sort, rille_sort(x[0], 1, false, NULL))
+FUNCTION(f_sort_long, rille_sort(rille_reshape(x[0], SHAPE(-1)), 0, true, NULL))
+FUNCTION(f_topk, rille_topk(x[0], 50, 0, true, NULL))
 FUNCTION(f_max, rille_max(x[0], 0, false))
 FUNCTION(f_min, rille_min(x[0], 1, false))
 FUNCTION(f_matmul, rille_matmul(x[0], x[1]))
@@ -161,6 +177,15 @@ GRADIENT_FUNCTION(f_index_add, rille_index_select(source, 0, index_of(cx, 900, 4
 GRADIENT_FUNCTION(f_spread, rille_slice(source, 1, 700, 350, -2))
 GRADIENT_FUNCTION(f_fold, rille_reshape(rille_unfold(source, 1, 4, 4), SHAPE(400, 700)))
 
+static rille_tensor *f_unsort(rille_context *cx, inputs x)
+{
+    rille_tensor *source = rille_randn(cx, rille_dtype_of(x[0]), SHAPE(1000, 700)), *gradient = NULL;
+    rille_set_requires_grad(source, true);
+    rille_tensor *picked = rille_topk(source, 401, 0, false, NULL);
+    rille_grad(&picked, 1, &source, 1, &x[0], true, &gradient);
+    return gradient;
+}
+
 typedef struct sample {
     const char *name;
     enum rl_op_id op;
@@ -229,6 +254,22 @@ static const sample samples[] = {
     {"sum of rows", RL_OP_sum, f_sum_rows, 1, {{2, 5, 100003}}},
     {"sum of columns", RL_OP_sum, f_sum_columns, 1, {BIG}},
     {"mean of a transpose", RL_OP_sum, f_mean, 1, {BIG}},
+    {"prod of a transpose", RL_OP_prod, f_prod, 1, {BIG}},
+    {"var", RL_OP_var, f_var, 1, {BIG}},
+    {"var of columns", RL_OP_var, f_var_down, 1, {BIG}},
+    {"std of rows", RL_OP_std, f_std, 1, {{2, 5, 100003}}},
+    {"norm", RL_OP_norm, f_norm, 1, {BIG}},
+    {"norm of columns", RL_OP_norm, f_norm_3, 1, {BIG}},
+    {"logsumexp", RL_OP_logsumexp, f_logsumexp, 1, {BIG}},
+    {"amax", RL_OP_amax, f_amax, 1, {BIG}},
+    {"amin of columns", RL_OP_amin, f_amin, 1, {BIG}},
+    {"cumsum", RL_OP_cumsum, f_cumsum, 1, {BIG}},
+    {"cumprod", RL_OP_cumprod, f_cumprod, 1, {BIG}},
+    {"recurrence", RL_OP_recurrence, f_recurrence, 2, {BIG, BIG}},
+    {"sort", RL_OP_sort, f_sort, 1, {BIG}},
+    {"sort of one long row", RL_OP_sort, f_sort_long, 1, {{2, 700, 701}}},
+    {"topk", RL_OP_sort, f_topk, 1, {BIG}},
+    {"unsort", RL_OP_unsort, f_unsort, 1, {BIG}},
     {"max", RL_OP_max, f_max, 1, {BIG}},
     {"min", RL_OP_min, f_min, 1, {BIG}},
     {"matmul", RL_OP_matmul, f_matmul, 2, {{2, 257, 513}, {2, 513, 255}}},
