@@ -150,6 +150,9 @@ bool rlua_has_options(lua_State *L, int index); /* a table with string keys and 
 void rlua_check_options(lua_State *L, int argument, const char *const *names);
 /* Pushes the option; false (nothing is pushed) where it, or the table, is absent. */
 bool rlua_option(lua_State *L, int argument, const char *name);
+/* Where one of the arguments first ... last - 1, each of which may be left out, is a table and nothing follows it, makes it
+ * argument `last`: the options. */
+void rlua_options_last(lua_State *L, int first, int last);
 double rlua_option_number(lua_State *L, int argument, const char *name, double absent);
 bool rlua_option_boolean(lua_State *L, int argument, const char *name, bool absent);
 /* Parameters of an activation from `argument` on: numbers (or tensors, where the row says learnable) in the row's order, then
@@ -188,6 +191,7 @@ extern const luaL_Reg rlua_autograd_both[], rlua_autograd_functions[];
 extern const luaL_Reg rlua_hooks_both[];
 extern const luaL_Reg rlua_measure_functions[];
 extern const luaL_Reg rlua_context_functions[];
+extern const luaL_Reg rlua_normalisation_both[];
 extern const luaL_Reg rlua_window_both[];
 
 /* Adds the functions of a list to the table at each of the two indices (0: none), each function made once. With `extra`

@@ -11,17 +11,17 @@ static const struct {
     const luaL_Reg *list;
     int faces;
 } topics[] = {
-    {rlua_arithmetic_both, FUNCTION | METHOD}, {rlua_arithmetic_metamethods, METAMETHOD},
-    {rlua_autograd_both, FUNCTION | METHOD},   {rlua_autograd_functions, FUNCTION},
-    {rlua_construct_functions, FUNCTION},      {rlua_context_functions, FUNCTION},
-    {rlua_hooks_both, FUNCTION | METHOD},      {rlua_index_both, FUNCTION | METHOD},
-    {rlua_joining_both, FUNCTION | METHOD},    {rlua_joining_functions, FUNCTION},
-    {rlua_lifetime_both, FUNCTION | METHOD},   {rlua_lifetime_functions, FUNCTION},
-    {rlua_lifetime_metamethods, METAMETHOD},   {rlua_measure_functions, FUNCTION},
-    {rlua_reduction_both, FUNCTION | METHOD},  {rlua_selection_both, FUNCTION | METHOD},
-    {rlua_shape_both, FUNCTION | METHOD},      {rlua_window_both, FUNCTION | METHOD},
-    {rlua_order_both, FUNCTION | METHOD},      {rlua_losses_both, FUNCTION | METHOD},
-    {rlua_recurrence_functions, FUNCTION},
+    {rlua_arithmetic_both, FUNCTION | METHOD},    {rlua_arithmetic_metamethods, METAMETHOD},
+    {rlua_autograd_both, FUNCTION | METHOD},      {rlua_autograd_functions, FUNCTION},
+    {rlua_construct_functions, FUNCTION},         {rlua_context_functions, FUNCTION},
+    {rlua_hooks_both, FUNCTION | METHOD},         {rlua_index_both, FUNCTION | METHOD},
+    {rlua_joining_both, FUNCTION | METHOD},       {rlua_joining_functions, FUNCTION},
+    {rlua_lifetime_both, FUNCTION | METHOD},      {rlua_lifetime_functions, FUNCTION},
+    {rlua_lifetime_metamethods, METAMETHOD},      {rlua_measure_functions, FUNCTION},
+    {rlua_reduction_both, FUNCTION | METHOD},     {rlua_selection_both, FUNCTION | METHOD},
+    {rlua_shape_both, FUNCTION | METHOD},         {rlua_window_both, FUNCTION | METHOD},
+    {rlua_normalisation_both, FUNCTION | METHOD}, {rlua_order_both, FUNCTION | METHOD},
+    {rlua_losses_both, FUNCTION | METHOD},        {rlua_recurrence_functions, FUNCTION},
 };
 
 void rlua_register(lua_State *L, const luaL_Reg *list, int table, int other, bool extra)

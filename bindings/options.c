@@ -50,6 +50,19 @@ bool rlua_option(lua_State *L, int argument, const char *name)
     return false;
 }
 
+void rlua_options_last(lua_State *L, int first, int last)
+{
+    int at = last;
+    while (at > first && lua_isnil(L, at))
+        at--;
+    if (at == last || lua_type(L, at) != LUA_TTABLE)
+        return;
+    lua_pushvalue(L, at);
+    lua_replace(L, last);
+    lua_pushnil(L);
+    lua_replace(L, at);
+}
+
 double rlua_option_number(lua_State *L, int argument, const char *name, double absent)
 {
     if (!rlua_option(L, argument, name))

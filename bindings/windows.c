@@ -36,8 +36,7 @@ static int convolved(lua_State *L, int axes)
     rille_convolution options = {.groups = 0};
     int64_t groups[2] = {1, 1};
     rlua_arguments(L, 4);
-    if (lua_type(L, 3) == LUA_TTABLE && lua_isnil(L, 4))
-        lua_insert(L, 3); /* no bias */
+    rlua_options_last(L, 3, 4);
     rlua_check_options(L, 4, names);
     read_option(L, 4, "stride", axes, 1, options.stride);
     read_option(L, 4, "padding", axes, 0, options.padding);

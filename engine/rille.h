@@ -365,6 +365,16 @@ RILLE_API rille_tensor *rille_max_pool1d(rille_tensor *x, const rille_pooling *o
 RILLE_API rille_tensor *rille_max_pool2d(rille_tensor *x, const rille_pooling *options);
 RILLE_API rille_tensor *rille_avg_pool1d(rille_tensor *x, const rille_pooling *options);
 RILLE_API rille_tensor *rille_avg_pool2d(rille_tensor *x, const rille_pooling *options);
+/* (x - mean) / sqrt(variance + eps) weight + bias, the mean and the variance (of all elements, not one less) in float64: of each channel, the second
+ * dimension of [n, c, ...], over the others (batch); of each element of the last `rank` dimensions, whose sizes are `shape` (layer; rms: x / sqrt(mean
+ * x^2 + eps) weight); of each sample's every c / groups channels (group). weight and bias are [c], or of `shape`; NULL: 1 and 0.
+ * batch_norm in training, or where the running ones (both or none, [c]) are NULL, takes the batch's own statistics, of two elements a channel at least,
+ * and in training moves the running ones, in place: running += momentum (batch's - running), the variance times n / (n - 1). Else it takes those as constants. */
+RILLE_API rille_tensor *rille_batch_norm(rille_tensor *x, rille_tensor *running_mean, rille_tensor *running_var, rille_tensor *weight, rille_tensor *bias,
+                                         bool training, double momentum, double eps);
+RILLE_API rille_tensor *rille_layer_norm(rille_tensor *x, int rank, const int64_t *shape, rille_tensor *weight, rille_tensor *bias, double eps);
+RILLE_API rille_tensor *rille_rms_norm(rille_tensor *x, int rank, const int64_t *shape, rille_tensor *weight, double eps);
+RILLE_API rille_tensor *rille_group_norm(rille_tensor *x, int64_t groups, rille_tensor *weight, rille_tensor *bias, double eps);
 RILLE_API rille_tensor *rille_activate(rille_tensor *x, rille_activation act, const double *params); /* f(x), any shape; params NULL: defaults */
 RILLE_API rille_tensor *rille_derivative(rille_tensor *x, rille_activation act, int order, const double *params); /* f(x), f'(x), f"(x) */
 /* The same with tensors for some of the parameters, those that the row says are learnable: tensors[i] of 1 element, or of as

@@ -8,6 +8,7 @@
 -- nn.Module        the base class; see rille/nn/module.lua for a layer of one's own
 -- nn.Linear nn.Sequential nn.Flatten
 -- nn.Conv1d nn.Conv2d nn.MaxPool1d nn.MaxPool2d nn.AvgPool1d nn.AvgPool2d
+-- nn.BatchNorm1d nn.BatchNorm2d nn.LayerNorm nn.GroupNorm nn.RMSNorm
 -- nn.RNN nn.LSTM nn.GRU   over whole sequences
 -- nn.Softmax nn.LogSoftmax nn.Softmin nn.Sparsemax nn.Hardmax   along a dimension, the last one by default; so are
 -- nn.GLU nn.ReGLU nn.BilinearGLU ... nn.Maxout nn.CReLU         which change its size
@@ -23,6 +24,7 @@ local convolution = require "rille.nn.convolution"
 local init = require "rille.nn.initialization"
 local layers = require "rille.nn.layers"
 local module = require "rille.nn.module"
+local normalization = require "rille.nn.normalization"
 local pooling = require "rille.nn.pooling"
 local recurrent = require "rille.nn.recurrent"
 
@@ -32,7 +34,7 @@ for _, name in ipairs { "Linear", "Sequential", "Flatten", table.unpack(layers.a
     nn[name] = layers[name]
 end
 
-for _, topic in ipairs { convolution, pooling, recurrent } do
+for _, topic in ipairs { convolution, normalization, pooling, recurrent } do
     for name, class in pairs(topic) do
         nn[name] = class
     end

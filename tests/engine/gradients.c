@@ -182,6 +182,21 @@ FUNCTION(f_max_pool1d, rille_max_pool1d(rille_transpose(x[0], 0, 1), &(rille_poo
 FUNCTION(f_max_pool2d, rille_max_pool2d(x[0], &(rille_pooling){.kernel = {2, 3}, .stride = {1, 2}, .padding = {1, 1}}))
 FUNCTION(f_avg_pool1d, rille_avg_pool1d(rille_transpose(x[0], 0, 1), &(rille_pooling){.kernel = {3}, .stride = {2}}))
 FUNCTION(f_avg_pool2d, rille_avg_pool2d(x[0], &(rille_pooling){.kernel = {2, 2}, .padding = {1, 0}, .exclude_padding = true}))
+FUNCTION(f_batch_norm, rille_batch_norm(x[0], NULL, NULL, x[1], x[2], true, 0.1, 0.1))
+FUNCTION(f_batch_norm_alone, rille_batch_norm(rille_transpose(x[0], 0, 1), NULL, NULL, NULL, NULL, true, 0.1, 0.1))
+FUNCTION(f_layer_norm, rille_layer_norm(rille_transpose(x[0], 0, 1), 2, (int64_t[]){2, 3}, x[1], x[2], 0.1))
+FUNCTION(f_rms_norm, rille_rms_norm(x[0], 1, (int64_t[]){4}, x[1], 0.1))
+FUNCTION(f_group_norm, rille_group_norm(x[0], 2, x[1], x[2], 0.1))
+FUNCTION(f_group_norm_flat, rille_group_norm(x[0], 2, NULL, x[1], 0.1))
+
+static rille_tensor *f_batch_norm_fixed(rille_context *cx, inputs x, int count, void *user)
+{
+    (void)count;
+    (void)user;
+    rille_tensor *mean = rille_from(cx, RILLE_FLOAT64, 1, (int64_t[]){3}, (double[]){0.5, -1, 2});
+    return rille_batch_norm(x[0], mean, rille_exp(mean), x[1], x[2], false, 0.1, 0.1);
+}
+
 FUNCTION(f_activation_product, rl_activation_product(x[0], x[1], RILLE_TANH, 1, NULL))
 FUNCTION(f_softmax, rille_softmax(x[0], -1))
 FUNCTION(f_softmax_down, rille_softmax(x[0], 0))
@@ -498,6 +513,18 @@ static const sample samples[] = {
     {"avg_pool1d of a transpose", RL_OP_avg_pool, f_avg_pool1d, ONE(R2(7, 2), -2, 2), false},
     {"avg_pool2d", RL_OP_avg_pool, f_avg_pool2d, ONE(R3(2, 3, 4), -2, 2), false},
     {"avg_pool_spread", RL_OP_avg_pool_spread, f_avg_pool_spread, ONE(R2(2, 5), -2, 2), false},
+    {"batch_norm", RL_OP_normalise, f_batch_norm, 3, {{R3(2, 3, 2), -2, 2}, {R1(3), -1, 2}, {R1(3), -1, 1}}, false},
+    {"batch_norm of a transpose", RL_OP_normalise, f_batch_norm_alone, ONE(R2(2, 4), -2, 2), false},
+    {"batch_norm by constants",
+     RL_OP_normalise,
+     f_batch_norm_fixed,
+     3,
+     {{R2(2, 3), -2, 2}, {R1(3), -1, 2}, {R1(3), -1, 1}},
+     false},
+    {"layer_norm", RL_OP_normalise, f_layer_norm, 3, {{R3(2, 2, 3), -2, 2}, {R2(2, 3), -1, 2}, {R2(2, 3), -1, 1}}, false},
+    {"rms_norm", RL_OP_normalise, f_rms_norm, 2, {{R2(3, 4), -2, 2}, {R1(4), -1, 2}}, false},
+    {"group_norm", RL_OP_normalise, f_group_norm, 3, {{R3(2, 4, 2), -2, 2}, {R1(4), -1, 2}, {R1(4), -1, 1}}, false},
+    {"group_norm without weight", RL_OP_normalise, f_group_norm_flat, 2, {{R2(2, 6), -2, 2}, {R1(6), -1, 2}}, false},
     {"activation_product", RL_OP_activation_product, f_activation_product, 2, {{R1(4), -2, 2}, {R1(4), -2, 2}}, true},
     {"prelu", RL_OP_learned_activation, f_prelu, 2, {{R2(4, 3), -2, 2}, {R1(1), 0.1, 0.5}}, false},
     {"prelu by channel", RL_OP_learned_activation, f_prelu, 2, {{R3(2, 3, 2), -2, 2}, {R1(3), -0.5, 0.5}}, false},

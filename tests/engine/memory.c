@@ -208,8 +208,8 @@ Test(memory, every_limit_is_kept)
 /* ---- Each call alone: where it fails, not one block more is held than before ---- */
 
 typedef struct bench { /* what the calls below are given */
-    rille_tensor *x, *turned, *images, *kernel, *whole, *index, *labels, *bias, *scalar, *loss, *wide, *mask, *places, *half,
-        *sequence, *three, *four, *through_time, *reduced;
+    rille_tensor *x, *turned, *images, *kernel, *running_mean, *running_var, *whole, *index, *labels, *bias, *scalar, *loss,
+        *wide, *mask, *places, *half, *sequence, *three, *four, *through_time, *reduced;
 } bench;
 
 static rille_tensor *gradient_with(rille_context *cx, const bench *b, bool create_graph)
@@ -377,6 +377,8 @@ static rille_tensor *gradient_of_reductions(rille_context *cx, const bench *b)
     X(conv2d, rille_conv2d(b->images, b->images, NULL, &(rille_convolution){.padding = {1, 2}}))                               \
     X(max_pool, rille_max_pool2d(b->turned, &(rille_pooling){.kernel = {2, 2}}))                                               \
     X(avg_pool_of_integers, rille_avg_pool1d(b->whole, &(rille_pooling){.kernel = {2}}))                                       \
+    X(batch_norm, rille_batch_norm(b->turned, b->running_mean, b->running_var, b->bias, b->bias, true, 0.1, 0.1))              \
+    X(layer_norm, rille_layer_norm(b->turned, 1, (int64_t[]){4}, b->bias, b->bias, 0.1))                                       \
     X(tanh, rille_tanh(b->turned))                                                                                             \
     X(derivative, rille_derivative(b->x, RILLE_SIGMOID, 1, NULL))                                                              \
     X(softmax, rille_softmax(b->turned, 0))                                                                                    \
@@ -430,6 +432,8 @@ static bench make_bench(rille_context *cx)
                .four = rille_randn(cx, RILLE_FLOAT32, SHAPE(16, 4))};
     b.images = rille_transpose(rille_randn(cx, RILLE_FLOAT32, SHAPE(17, 2, 2, 1)), 1, 2);
     b.kernel = rille_transpose(rille_randn(cx, RILLE_FLOAT32, SHAPE(4, 2, 4)), 1, 2);
+    b.running_mean = rille_randn(cx, RILLE_FLOAT32, SHAPE(4));
+    b.running_var = rille_full(cx, RILLE_FLOAT32, SHAPE(4), 1);
     rille_set_requires_grad(b.x, true);
     rille_set_requires_grad(b.three, true);
     rille_set_requires_grad(b.four, true);
@@ -442,6 +446,10 @@ static bench make_bench(rille_context *cx)
         rille_add(rille_cross_entropy(rille_pow(rille_exp(hidden), b.whole), b.labels), rille_mean(picked, NULL, 0, false));
     rille_tensor *pooled = rille_avg_pool1d(rille_max_pool1d(b.turned, &(rille_pooling){.kernel = {2}}),
                                             &(rille_pooling){.kernel = {2}, .stride = {1}});
+    rille_tensor *normal =
+        rille_batch_norm(b.turned, NULL, NULL, rille_select(b.x, 0, 0), rille_select(b.x, 0, 1), true, 0, 0.1);
+    normal = rille_group_norm(normal, 2, rille_select(b.x, 0, 2), rille_select(b.x, 0, 3), 0.1);
+    b.loss = rille_add(b.loss, rille_mean(rille_mul(normal, b.wide), NULL, 0, false));
     b.loss = rille_add(b.loss, rille_add(seen, rille_mean(pooled, NULL, 0, false)));
     rille_tensor *h = rille_gru(lstm(&b), &(rille_recurrent_weights){b.three, b.three, NULL, NULL}, b.x);
     h = rille_rnn(h, &(rille_recurrent_weights){b.x, b.turned, NULL, NULL}, NULL, RILLE_TANH);
