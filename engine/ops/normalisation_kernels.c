@@ -3,19 +3,12 @@
 #include "activations/lanes.h"
 
 #define DEFINE_SUMS(T)                                                                                                         \
-    static double squares_##T(size_t n, const void *data, double mean)                                                         \
+    static void add_##T(size_t n, const void *data, double *restrict sum)                                                      \
     {                                                                                                                          \
         const T *x = data;                                                                                                     \
-        double lane[LANES] = {0};                                                                                              \
-        size_t i = 0;                                                                                                          \
-        for (; i + LANES <= n; i += LANES)                                                                                     \
-            for (size_t k = 0; k < LANES; k++)                                                                                 \
-                lane[k] += ((double)x[i + k] - mean) * ((double)x[i + k] - mean);                                              \
-        for (size_t k = 0; i + k < n; k++)                                                                                     \
-            lane[k] += ((double)x[i + k] - mean) * ((double)x[i + k] - mean);                                                  \
-        return fold_lanes(lane);                                                                                               \
+        for (size_t i = 0; i < n; i++)                                                                                         \
+            sum[i] += (double)x[i];                                                                                            \
     }                                                                                                                          \
-                                                                                                                               \
     static void add_squares_##T(size_t n, const void *data, const double *restrict mean, double *restrict squares)             \
     {                                                                                                                          \
         const T *restrict x = data;                                                                                            \
@@ -102,7 +95,7 @@ DEFINE_ALL(double)
         [RL_SHARE_NOTHING] = SHARED(name, nothing)                                                                             \
     }
 const rl_normalisation_kernels RL_ISA_NAME(rl_normalisation_kernels) = {
-    .squares = {squares_float, squares_double},
+    .add = {add_float, add_double},
     .add_squares = {add_squares_float, add_squares_double},
     .sum_products = {sum_products_float, sum_products_double},
     .add_products = {{add_products_float, add_products_double}, {add_own_products_float, add_own_products_double}},

@@ -18,7 +18,7 @@ typedef struct rl_terms {
 
 /* All by dtype, 0: float32, 1: float64. */
 typedef struct rl_normalisation_kernels {
-    double (*squares[2])(size_t n, const void *x, double mean);                           /* the sum of (x - mean)^2 */
+    void (*add[2])(size_t n, const void *x, double *sum);                                 /* of each: sum += x */
     void (*add_squares[2])(size_t n, const void *x, const double *mean, double *squares); /* of each: squares += (x - mean)^2 */
     /* sum[0] += g w, sum[1] += g w x^ over all; weight NULL: w = 1 */
     void (*sum_products[2])(size_t n, const void *x, const void *g, double mean, double scale, const double *weight,

@@ -1,6 +1,6 @@
 /* The passes of normalisations over [samples, groups, channels, inner]. A row is one group of one sample, which lies together. A
  * run is what shares a mean, or a weight: a channel's inner elements or, where there is one of these each, a row's channels. */
-#include "ops/kernels.h"
+#include "ops/fold_kernels.h"
 #include "ops/normalisation.h"
 
 #include "base/memory.h"
@@ -113,13 +113,14 @@ static void add_run(const sum_work *s, size_t sample, size_t channel, double *fi
 {
     const rl_norm *w = s->norm;
     const rl_normalisation_kernels *k = rl_normalisation_kernels_pick();
+    const rl_fold_kernels *fold = rl_fold_kernels_pick();
     const size_t at = (sample * s->all + channel) * w->inner * w->item;
     const size_t statistic = w->by_channel ? channel : sample * w->groups + channel / w->channels;
     double sum[2] = {0, 0};
     if (s->kind == SUM)
-        sum[0] = rl_op_kernels_pick()->sum[w->kernel](w->inner, w->x + at);
+        fold->row[RL_FOLD_SUM][w->kernel](w->inner, w->x + at, 0, 0, sum);
     else if (s->kind == SQUARES)
-        sum[0] = k->squares[w->kernel](w->inner, w->x + at, w->mean[statistic]);
+        fold->row[RL_FOLD_DEVIATIONS][w->kernel](w->inner, w->x + at, w->mean[statistic], 0, sum);
     else
         k->sum_products[w->kernel](w->inner, w->x + at, w->g + at, w->mean[statistic], w->scale[statistic], NULL, sum);
     *first += sum[0];
@@ -136,7 +137,7 @@ static void add_channels(const sum_work *s, size_t sample, size_t from, size_t e
         const size_t at = (sample * s->all + from) * w->item;
         const size_t statistic = w->by_channel ? from : sample * w->groups + from / w->channels;
         if (s->kind == SUM)
-            rl_op_kernels_pick()->add_rows[w->kernel](1, n, 0, w->x + at, first + from);
+            k->add[w->kernel](n, w->x + at, first + from);
         else if (s->kind == SQUARES)
             k->add_squares[w->kernel](n, w->x + at, w->mean + statistic, first + from);
         else
@@ -216,8 +217,12 @@ static void measure_rows(void *work, size_t begin, size_t end)
     const size_t n = row_length(w);
     for (size_t row = begin; row < end; row++) {
         const char *x = w->x + row * n * w->item;
-        w->mean[row] = w->centred ? rl_op_kernels_pick()->sum[w->kernel](n, x) / (double)n : 0;
-        const double squares = rl_normalisation_kernels_pick()->squares[w->kernel](n, x, w->mean[row]);
+        const rl_fold_kernels *fold = rl_fold_kernels_pick();
+        double sum = 0, squares;
+        if (w->centred)
+            fold->row[RL_FOLD_SUM][w->kernel](n, x, 0, 0, &sum);
+        w->mean[row] = sum / (double)n;
+        fold->row[RL_FOLD_DEVIATIONS][w->kernel](n, x, w->mean[row], 0, &squares);
         w->scale[row] = scale_of(squares / (double)n, w->eps);
     }
 }

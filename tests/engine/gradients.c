@@ -226,6 +226,13 @@ FUNCTION(f_kl_div, rille_kl_div(x[0], x[1], false, RILLE_REDUCE_BATCHMEAN))
 FUNCTION(f_kl_div_of_logs, rille_kl_div(x[0], x[1], true, RILLE_REDUCE_NONE))
 FUNCTION(f_tanh, rille_activate(x[0], RILLE_TANH, NULL))
 
+FUNCTION(f_prelu, rille_activate_with(x[0], RILLE_PRELU, NULL, &x[1]))
+FUNCTION(f_snake, rille_activate_with(x[0], RILLE_SNAKE, NULL, &x[1]))
+FUNCTION(f_affine, rille_activate_with(x[0], RILLE_AFFINE, NULL, &x[1]))
+FUNCTION(f_affine_shifted, rille_activate_with(x[0], RILLE_AFFINE, NULL, (rille_tensor *[]){NULL, x[1]}))
+FUNCTION(f_snake_slope, rille_derivative_with(x[0], RILLE_SNAKE, 1, NULL, &x[1]))
+FUNCTION(f_with_derivative, rille_with_derivative(rille_exp(rille_detach(x[0])), x[0], rille_exp(x[0])))
+
 /* pair_loss_product is reached through a gradient. */
 static rille_tensor *f_mse_loss_slope(rille_context *cx, inputs x, int count, void *user)
 {
