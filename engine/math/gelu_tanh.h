@@ -28,27 +28,28 @@
 #define RL_GELU_TANH_D2                                                                                                        \
     ((rl_anchor){{0x1.6b23142700629p+0, 0x1.8a76a5d7fd655p-54}, {0x1.5b682f7deff7ep-4, 0x1.985c37804b1e8p-59}})
 
-/* |x|. From 40 on, where W > 4600 and all has reached its limit, it is 40. */
-RL_INLINE double rl_gelu_tanh_magnitude(double x)
+/* |x|, `most` at most. From 40 on, where W > 4600, all has reached its limit; where a float comes out, from 20 on, where W is
+ * 600. */
+RL_INLINE double rl_gelu_tanh_magnitude(double x, double most)
 {
-    return rl_magnitude(x) > 40 ? 40 : rl_magnitude(x);
+    return rl_magnitude(x) > most ? most : rl_magnitude(x);
 }
 
 /* Relative error < 2^-40. */
 RL_INLINE double rl_gelu_tanh_24(double x)
 {
-    const double m = rl_gelu_tanh_magnitude(x), bounded = x < -40 ? -40 : x;
-    const double u = rl_displaced_exp_24(m * rl_madd(RL_GELU_TANH_CA.hi, m * m, RL_GELU_TANH_C.hi), 1).u;
+    const double m = rl_gelu_tanh_magnitude(x, 20), bounded = x < -20 ? -20 : x;
+    const double u = rl_displaced_bounded_24(m * rl_madd(RL_GELU_TANH_CA.hi, m * m, RL_GELU_TANH_C.hi), 1).u;
     return bounded * (x < 0 ? u : 1) / (1 + u);
 }
 
 /* Relative error < 2^-38. */
 RL_INLINE double rl_gelu_tanh_d1_24(double x)
 {
-    const double m = rl_gelu_tanh_magnitude(x), z = RL_GELU_TANH_D1.z.hi;
+    const double m = rl_gelu_tanh_magnitude(x, 20), z = RL_GELU_TANH_D1.z.hi;
     const double t = rl_displacement_24((rl_double_double){m, 0}, RL_GELU_TANH_D1.z), squares = m * (m + z) + z * z;
     const rl_displaced_24 e =
-        rl_displaced_exp_24(t * rl_madd(RL_GELU_TANH_CA.hi, squares, RL_GELU_TANH_C.hi), RL_GELU_TANH_D1.u.hi);
+        rl_displaced_bounded_24(t * rl_madd(RL_GELU_TANH_CA.hi, squares, RL_GELU_TANH_C.hi), RL_GELU_TANH_D1.u.hi);
     const double bend = t * rl_madd(RL_GELU_TANH_3CA.hi, squares, RL_GELU_TANH_C.hi);
     const double left = e.u * rl_madd(RL_GELU_TANH_D1.u.hi, e.E, -bend);
     const double q = m * rl_madd(RL_GELU_TANH_3CA.hi, m * m, RL_GELU_TANH_C.hi), right = 1 + e.u * (1 + q);
@@ -58,10 +59,10 @@ RL_INLINE double rl_gelu_tanh_d1_24(double x)
 /* Relative error < 2^-38. */
 RL_INLINE double rl_gelu_tanh_d2_24(double x)
 {
-    const double m = rl_gelu_tanh_magnitude(x), z = RL_GELU_TANH_D2.z.hi;
+    const double m = rl_gelu_tanh_magnitude(x, 20), z = RL_GELU_TANH_D2.z.hi;
     const double t = rl_displacement_24((rl_double_double){m, 0}, RL_GELU_TANH_D2.z), squares = m * (m + z) + z * z;
     const rl_displaced_24 e =
-        rl_displaced_exp_24(t * rl_madd(RL_GELU_TANH_CA.hi, squares, RL_GELU_TANH_C.hi), RL_GELU_TANH_D2.u.hi);
+        rl_displaced_bounded_24(t * rl_madd(RL_GELU_TANH_CA.hi, squares, RL_GELU_TANH_C.hi), RL_GELU_TANH_D2.u.hi);
     double R = -0x1.578c478a0965ep-5;
     R = rl_madd(R, m, -0x1.e752fca9cfaccp-5);
     R = rl_madd(R, m, -0x1.6b54f7485cd78p-1);
@@ -84,7 +85,7 @@ RL_INLINE rl_double_double rl_dd_squares(rl_double_double m, rl_double_double z)
 /* Error < 0.6 ULP; of a subnormal < 1.6 ULP. */
 RL_INLINE double rl_gelu_tanh_53(double x)
 {
-    const rl_double_double one = {1, 0}, m = {rl_gelu_tanh_magnitude(x), 0};
+    const rl_double_double one = {1, 0}, m = {rl_gelu_tanh_magnitude(x, 40), 0};
     const rl_double_double slope = rl_dd_madd(RL_GELU_TANH_CA, rl_dd_multiply(m, m), RL_GELU_TANH_C);
     const rl_displaced_53 e = rl_displaced_exp_53(rl_dd_multiply(m, slope), one);
     const rl_double_double s = rl_dd_divide(rl_dd_choose(x < 0, e.m, one), rl_dd_add_double(1, e.u));
@@ -95,7 +96,7 @@ RL_INLINE double rl_gelu_tanh_53(double x)
 /* Error < 0.8 ULP; of a subnormal < 1.3 ULP. */
 RL_INLINE double rl_gelu_tanh_d1_53(double x)
 {
-    const rl_double_double one = {1, 0}, m = {rl_gelu_tanh_magnitude(x), 0}, t = rl_displacement(m, RL_GELU_TANH_D1.z);
+    const rl_double_double one = {1, 0}, m = {rl_gelu_tanh_magnitude(x, 40), 0}, t = rl_displacement(m, RL_GELU_TANH_D1.z);
     const rl_double_double squares = rl_dd_squares(m, RL_GELU_TANH_D1.z);
     const rl_double_double shift = rl_dd_multiply(t, rl_dd_madd(RL_GELU_TANH_CA, squares, RL_GELU_TANH_C));
     const rl_displaced_53 e = rl_displaced_exp_53(shift, RL_GELU_TANH_D1.u);
@@ -130,7 +131,7 @@ RL_INLINE rl_double_double rl_gelu_tanh_sum_53(rl_double_double m)
 /* Error < 0.8 ULP; of a subnormal < 1.3 ULP. */
 RL_INLINE double rl_gelu_tanh_d2_53(double x)
 {
-    const rl_double_double m = {rl_gelu_tanh_magnitude(x), 0}, t = rl_displacement(m, RL_GELU_TANH_D2.z);
+    const rl_double_double m = {rl_gelu_tanh_magnitude(x, 40), 0}, t = rl_displacement(m, RL_GELU_TANH_D2.z);
     const rl_double_double squares = rl_dd_squares(m, RL_GELU_TANH_D2.z);
     const rl_double_double shift = rl_dd_multiply(t, rl_dd_madd(RL_GELU_TANH_CA, squares, RL_GELU_TANH_C));
     const rl_displaced_53 e = rl_displaced_exp_53(shift, RL_GELU_TANH_D2.u);

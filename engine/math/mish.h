@@ -17,10 +17,10 @@
 #include "math/displaced_exp.h"
 #include "math/piecewise.h"
 
-/* |x|. From 1000 on, where all has reached its limit, it is 1000. */
-RL_INLINE double rl_mish_magnitude(double x)
+/* |x|, `most` at most. From 1000 on, all has reached its limit; where a float comes out, from 690 on. */
+RL_INLINE double rl_mish_magnitude(double x, double most)
 {
-    return rl_magnitude(x) > 1000 ? 1000 : rl_magnitude(x);
+    return rl_magnitude(x) > most ? most : rl_magnitude(x);
 }
 
 #define RL_MISH_D1 ((rl_anchor){{0x1.31432c0d12d84p+0, 0x1.bf319154da21p-55}, {0x1.36c4202fc3eccp-2, 0x1.6d73a02f8d922p-56}})
@@ -80,16 +80,16 @@ RL_INLINE double rl_mish_denominator_24(double u, bool negative)
 /* Relative error < 2^-39. */
 RL_INLINE double rl_mish_24(double x)
 {
-    const double m = rl_mish_magnitude(x), bounded = x < -1000 ? -1000 : x;
-    const double u = rl_displaced_exp_24(m, 1).u, numerator = x < 0 ? u * (2 + u) : 1 + 2 * u;
+    const double m = rl_mish_magnitude(x, 690), bounded = x < -690 ? -690 : x;
+    const double u = rl_displaced_bounded_24(m, 1).u, numerator = x < 0 ? u * (2 + u) : 1 + 2 * u;
     return bounded * (numerator / rl_mish_denominator_24(u, x < 0));
 }
 
 /* Relative error < 2^-38. */
 RL_INLINE double rl_mish_d1_24(double x)
 {
-    const double m = rl_mish_magnitude(x), t = rl_displacement_24((rl_double_double){m, 0}, RL_MISH_D1.z);
-    const rl_displaced_24 e = rl_displaced_exp_24(t, RL_MISH_D1.u.hi);
+    const double m = rl_mish_magnitude(x, 690), t = rl_displacement_24((rl_double_double){m, 0}, RL_MISH_D1.z);
+    const rl_displaced_24 e = rl_displaced_bounded_24(t, RL_MISH_D1.u.hi);
     const double u = e.u, D = rl_mish_denominator_24(u, x < 0);
     const double P = rl_madd(u + rl_mish_d1.c1.hi, u, rl_madd(-4, m, rl_mish_d1.c0.hi));
     const double N = rl_madd(RL_MISH_D1.u.hi * e.E, P, t * rl_mish_d1.B.hi);
@@ -101,8 +101,8 @@ RL_INLINE double rl_mish_d1_24(double x)
 RL_INLINE double rl_mish_d2_24(double x)
 {
     const rl_mish_d2_constants k = rl_mish_d2_constants_of(x < 0);
-    const double m = rl_mish_magnitude(x), t = rl_displacement_24((rl_double_double){m, 0}, k.anchor.z);
-    const rl_displaced_24 e = rl_displaced_exp_24(t, k.anchor.u.hi);
+    const double m = rl_mish_magnitude(x, 690), t = rl_displacement_24((rl_double_double){m, 0}, k.anchor.z);
+    const rl_displaced_24 e = rl_displaced_bounded_24(t, k.anchor.u.hi);
     const double u = e.u, D = rl_mish_denominator_24(u, x < 0);
     const double slope = rl_madd(rl_madd(2, u, k.d1.hi), u, k.d0.hi);
     const double P = rl_madd(m, slope, rl_madd(rl_madd(k.c2, u, k.c1.hi), u, k.c0.hi));
@@ -126,7 +126,7 @@ RL_INLINE rl_double_double rl_mish_denominator_53(rl_double_double u, bool negat
 /* Error < 0.6 ULP; of a subnormal < 1.6 ULP. */
 RL_INLINE double rl_mish_53(double x)
 {
-    const rl_double_double one = {1, 0}, two = {2, 0}, m = {rl_mish_magnitude(x), 0};
+    const rl_double_double one = {1, 0}, two = {2, 0}, m = {rl_mish_magnitude(x, 1000), 0};
     const rl_displaced_53 e = rl_displaced_exp_53(m, one);
     const rl_double_double left = rl_dd_multiply(e.m, rl_dd_add(two, e.u)), right = rl_dd_add(one, rl_dd_scale(e.u, 2));
     const rl_double_double T = rl_dd_divide(rl_dd_choose(x < 0, left, right), rl_mish_denominator_53(e.u, x < 0));
@@ -137,7 +137,8 @@ RL_INLINE double rl_mish_53(double x)
 /* Error < 0.8 ULP; of a subnormal < 1.3 ULP. */
 RL_INLINE double rl_mish_d1_53(double x)
 {
-    const rl_double_double m = {rl_mish_magnitude(x), 0}, t = rl_displacement(m, RL_MISH_D1.z), one = {1, 0}, four = {4, 0};
+    const rl_double_double m = {rl_mish_magnitude(x, 1000), 0}, t = rl_displacement(m, RL_MISH_D1.z), one = {1, 0},
+                           four = {4, 0};
     const rl_displaced_53 e = rl_displaced_exp_53(t, RL_MISH_D1.u);
     const rl_double_double P = rl_dd_parabola(rl_dd_add(rl_mish_d1.c0, rl_dd_scale(m, -4)), rl_mish_d1.c1, 1, e.u);
     const rl_double_double bend = rl_dd_multiply(rl_dd_multiply(RL_MISH_D1.u, e.E), P);
@@ -152,7 +153,7 @@ RL_INLINE double rl_mish_d1_53(double x)
 RL_INLINE double rl_mish_d2_53(double x)
 {
     const rl_mish_d2_constants k = rl_mish_d2_constants_of(x < 0);
-    const rl_double_double m = {rl_mish_magnitude(x), 0}, t = rl_displacement(m, k.anchor.z);
+    const rl_double_double m = {rl_mish_magnitude(x, 1000), 0}, t = rl_displacement(m, k.anchor.z);
     const rl_displaced_53 e = rl_displaced_exp_53(t, k.anchor.u);
     const rl_double_double slope = rl_dd_parabola(k.d0, k.d1, 2, e.u);
     const rl_double_double P = rl_dd_add(rl_dd_multiply(m, slope), rl_dd_parabola(k.c0, k.c1, k.c2, e.u));

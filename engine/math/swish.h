@@ -20,11 +20,11 @@
 #define RL_SWISH_D1 ((rl_anchor){{0x1.474973c84120bp+0, 0x1.f8d74bc9ac154p-54}, {0x1.1d25cf210482ep-2, -0x1.ca2d0d94faaecp-60}})
 #define RL_SWISH_D2 ((rl_anchor){{0x1.331e23ad9de11p+1, 0x1.a9c55ef03c74ap-53}, {0x1.73d1d3a3cab96p-4, -0x1.3dd2401e41a65p-58}})
 
-/* |beta x|. From 1000 on, where s is 0 even times 1e13, it is 1000. */
-RL_INLINE rl_double_double rl_swish_argument(double x, double beta)
+/* |beta x|, `most` at most. From 1000 on, s is 0 even times 1e13; where a float comes out, from 690 on. */
+RL_INLINE rl_double_double rl_swish_argument(double x, double beta, double most)
 {
     const rl_double_double m = rl_two_product(beta, rl_magnitude(x));
-    return (rl_double_double){m.hi > 1000 ? 1000 : m.hi, m.hi > 1000 ? 0 : m.lo};
+    return (rl_double_double){m.hi > most ? most : m.hi, m.hi > most ? 0 : m.lo};
 }
 
 /* Relative error < 2^-40. */
@@ -39,9 +39,9 @@ RL_INLINE double rl_swish_24(double x, double beta)
 /* Relative error < 2^-39. */
 RL_INLINE double rl_swish_d1_24(double x, double beta)
 {
-    const rl_double_double m = rl_swish_argument(x, beta);
+    const rl_double_double m = rl_swish_argument(x, beta, 690);
     const double t = rl_displacement_24(m, RL_SWISH_D1.z);
-    const rl_displaced_24 e = rl_displaced_exp_24(t, RL_SWISH_D1.u.hi);
+    const rl_displaced_24 e = rl_displaced_bounded_24(t, RL_SWISH_D1.u.hi);
     const double left = e.u * rl_madd(RL_SWISH_D1.u.hi, e.E, -t), right = 1 + e.u * (1 + m.hi);
     return (x < 0 ? left : right) / ((1 + e.u) * (1 + e.u));
 }
@@ -49,9 +49,9 @@ RL_INLINE double rl_swish_d1_24(double x, double beta)
 /* Relative error < 2^-38. */
 RL_INLINE double rl_swish_d2_24(double x, double beta)
 {
-    const rl_double_double m = rl_swish_argument(x, beta);
+    const rl_double_double m = rl_swish_argument(x, beta, 690);
     const double t = rl_displacement_24(m, RL_SWISH_D2.z);
-    const rl_displaced_24 e = rl_displaced_exp_24(t, RL_SWISH_D2.u.hi);
+    const rl_displaced_24 e = rl_displaced_bounded_24(t, RL_SWISH_D2.u.hi);
     const double N = rl_madd((2 + m.hi) * RL_SWISH_D2.u.hi, e.E, -t * (1 - RL_SWISH_D2.u.hi));
     return beta * e.u * N / ((1 + e.u) * (1 + e.u) * (1 + e.u));
 }
@@ -59,7 +59,7 @@ RL_INLINE double rl_swish_d2_24(double x, double beta)
 /* Error < 0.6 ULP; of a subnormal < 1.6 ULP. */
 RL_INLINE double rl_swish_53(double x, double beta)
 {
-    const rl_double_double one = {1, 0}, m = rl_swish_argument(x, beta);
+    const rl_double_double one = {1, 0}, m = rl_swish_argument(x, beta, 1000);
     const rl_displaced_53 e = rl_displaced_exp_53(m, one);
     const rl_double_double s = rl_dd_divide(rl_dd_choose(x < 0, e.m, one), rl_dd_add_double(1, e.u));
     const double bounded = x < -0x1p50 ? -0x1p50 : x, result = rl_scale(rl_dd_times(s, bounded), x < 0 ? e.n : 0);
@@ -69,7 +69,7 @@ RL_INLINE double rl_swish_53(double x, double beta)
 /* Error < 0.7 ULP; of a subnormal < 1.2 ULP. */
 RL_INLINE double rl_swish_d1_53(double x, double beta)
 {
-    const rl_double_double m = rl_swish_argument(x, beta), t = rl_displacement(m, RL_SWISH_D1.z);
+    const rl_double_double m = rl_swish_argument(x, beta, 1000), t = rl_displacement(m, RL_SWISH_D1.z);
     const rl_displaced_53 e = rl_displaced_exp_53(t, RL_SWISH_D1.u);
     const rl_double_double N = rl_dd_add(rl_dd_multiply(RL_SWISH_D1.u, e.E), rl_dd_scale(t, -1));
     const rl_double_double one_plus_m = rl_two_sum(1, m.hi);
@@ -83,7 +83,7 @@ RL_INLINE double rl_swish_d1_53(double x, double beta)
 /* Error < 0.7 ULP; of a subnormal < 1.2 ULP. */
 RL_INLINE double rl_swish_d2_53(double x, double beta)
 {
-    const rl_double_double m = rl_swish_argument(x, beta), t = rl_displacement(m, RL_SWISH_D2.z);
+    const rl_double_double m = rl_swish_argument(x, beta, 1000), t = rl_displacement(m, RL_SWISH_D2.z);
     const rl_displaced_53 e = rl_displaced_exp_53(t, RL_SWISH_D2.u);
     const rl_double_double minus_one_plus_u = {-0x1.d185c58b86a8dp-1, -0x1.27ba4803c834dp-55};
     const rl_double_double two_plus_m = rl_dd_add((rl_double_double){2, 0}, m);
