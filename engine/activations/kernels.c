@@ -30,19 +30,11 @@
 typedef float float32_narrow;
 typedef double float32_wide, float64_wide;
 
-/* What a row's width makes of its float32 kernels: of f, and of f' and f". */
-#define VALUE_narrow narrow
-#define VALUE_wide wide
-#if defined(RL_HAS_FMA)
-#define VALUE_single narrow
-#else
-#define VALUE_single wide
-#endif
-#define VALUE_pair VALUE_single
-#define DERIVATIVE_narrow narrow
-#define DERIVATIVE_wide wide
-#define DERIVATIVE_single wide
-#define DERIVATIVE_pair wide
+/* What a row's width makes of its float32 kernels: of f, f' and f", and of what else there is of f. */
+#define WIDTH_narrow narrow
+#define WIDTH_wide wide
+#define WIDTH_single wide
+#define WIDTH_pair wide
 
 #define PARAMETERS(...) __VA_ARGS__
 #define NO_PARAMETERS
@@ -69,38 +61,30 @@ enum {
         parameters expression                                                                                                  \
     }
 
-/* Of f at RL_PRECISION single and 24, one is made; relu_float32_pair(x, params) would be f'(x) as a pair. */
+#if defined(RL_HAS_FMA)
+/* relu_float32_single(x, params) would be f(x) in float, relu_float32_pair(x, params) f'(x) as a pair. */
 #define SINGLE_narrow(...)
 #define SINGLE_wide(...)
-#define DOUBLE_narrow(...) SCALAR(__VA_ARGS__)
-#define DOUBLE_wide(...) SCALAR(__VA_ARGS__)
-#if defined(RL_HAS_FMA)
-#define SINGLE_single(name, parameters, f, df) SCALAR(name, float32, narrow, 0, parameters, f)
+#define SINGLE_single(name, parameters, f, df) SCALAR(name, float32, narrow, single, parameters, f)
 #define SINGLE_pair(name, parameters, f, df)                                                                                   \
-    SINGLE_single(name, parameters, f, df) RL_INLINE rl_pair_single name##_float32_pair(float x, const double *params)         \
+    SINGLE_single(name, parameters, f, df) RL_INLINE rl_slope_single name##_float32_pair(float x, const double *params)        \
     {                                                                                                                          \
         (void)params;                                                                                                          \
         parameters df                                                                                                          \
     }
-#define DOUBLE_single(...)
-#else
-#define SINGLE_single(...)
-#define SINGLE_pair(...)
-#define DOUBLE_single(...) SCALAR(__VA_ARGS__)
-#endif
-#define DOUBLE_pair(...) DOUBLE_single(__VA_ARGS__)
 
 #define RL_PRECISION single
 #define ACTIVATION(name, width, parameters, f, df, ...) SINGLE_##width(name, parameters, f, df)
 #include "activations/activations.def"
 #undef ACTIVATION
 #undef RL_PRECISION
+#endif
 
 #define RL_PRECISION 24
 #define ACTIVATION(name, width, parameters, f, df, ddf, ...)                                                                   \
-    DOUBLE_##width(name, float32, VALUE_##width, 0, parameters, f)                                                             \
-        SCALAR(name, float32, DERIVATIVE_##width, 1, parameters, df)                                                           \
-            SCALAR(name, float32, DERIVATIVE_##width, 2, parameters, ddf)
+    SCALAR(name, float32, WIDTH_##width, 0, parameters, f)                                                                     \
+    SCALAR(name, float32, WIDTH_##width, 1, parameters, df)                                                                    \
+    SCALAR(name, float32, WIDTH_##width, 2, parameters, ddf)
 #include "activations/activations.def"
 #undef ACTIVATION
 #undef RL_PRECISION
@@ -157,17 +141,17 @@ enum {
 
 /* relu_float32_term(x, params, term, which): any term. */
 #define TERM(...) TERM_(__VA_ARGS__)
-#define TERM_(name, dtype, value_width, derivative_width)                                                                      \
+#define TERM_(name, dtype, width)                                                                                              \
     RL_INLINE double name##_##dtype##_term(double x, const double *params, rl_term term, int which)                            \
     {                                                                                                                          \
-        return term == RL_F      ? name##_##dtype##_0((dtype##_##value_width)x, params)                                        \
-               : term == RL_F_X  ? name##_##dtype##_1((dtype##_##derivative_width)x, params)                                   \
-               : term == RL_F_XX ? name##_##dtype##_2((dtype##_##derivative_width)x, params)                                   \
+        return term == RL_F      ? name##_##dtype##_0((dtype##_##width)x, params)                                              \
+               : term == RL_F_X  ? name##_##dtype##_1((dtype##_##width)x, params)                                              \
+               : term == RL_F_XX ? name##_##dtype##_2((dtype##_##width)x, params)                                              \
                                  : name##_##dtype##_partial(x, params, term, which);                                           \
     }
 #define ACTIVATION(name, width, ...)                                                                                           \
-    TERM(name, float32, VALUE_##width, DERIVATIVE_##width)                                                                     \
-    TERM(name, float64, wide, wide)
+    TERM(name, float32, WIDTH_##width)                                                                                         \
+    TERM(name, float64, wide)
 #include "activations/activations.def"
 #undef ACTIVATION
 
@@ -198,6 +182,41 @@ RL_INLINE parameters copy_of(const double *params, int count)
         copy.value[i] = params[i];
     return copy;
 }
+
+#if defined(RL_HAS_FMA)
+
+/* What f_single takes: where these are no floats or would make such, the kernel of width wide stands in. */
+RL_INLINE bool are_moderate(parameters p, int count)
+{
+    bool moderate = true;
+    for (int i = 0; i < count; i++)
+        moderate = moderate && rl_magnitude(p.value[i]) >= 0x1p-6 && rl_magnitude(p.value[i]) <= 0x1p6;
+    return moderate;
+}
+
+RL_INLINE bool are_equal(parameters p, parameters q, int count)
+{
+    bool equal = true;
+    for (int i = 0; i < count; i++)
+        equal = equal && p.value[i] == q.value[i];
+    return equal;
+}
+
+/* The defaults, as constants: the compiler then leaves out what they make superfluous. */
+#define P(name, initial, low, high) p.value[i++] = initial;
+#define ACTIVATION(name, width, parameters_, ...)                                                                              \
+    RL_INLINE parameters name##_defaults(void)                                                                                 \
+    {                                                                                                                          \
+        parameters p = {{0}};                                                                                                  \
+        int i = 0;                                                                                                             \
+        (void)i;                                                                                                               \
+        parameters_ return p;                                                                                                  \
+    }
+#include "activations/activations.def"
+#undef ACTIVATION
+#undef P
+
+#endif
 
 RL_INLINE void map_float32_narrow(size_t n, const float *x, float *y, parameters p, narrow_function *f)
 {
@@ -236,20 +255,16 @@ RL_INLINE void product_float32_wide(size_t n, const float *g, const float *x, fl
 
 #if defined(RL_HAS_FMA)
 
-typedef rl_pair_single pair_function(float x, const double *params);
+#define map_float32_single map_float32_narrow
+#define product_float32_single product_float32_narrow
 
-/* f' is 0 or at least 2^-40 in magnitude. An infinite g may not meet a low part that is 0, nor a small one lose it below
- * 2^-149, nor a 0 its sign to it: adding -0 changes nothing. */
+typedef rl_slope_single pair_function(float x, const double *params);
+
 RL_INLINE void product_float32_pair(size_t n, const float *g, const float *x, float *z, parameters p, pair_function *f)
 {
 #pragma omp simd
-    for (size_t i = 0; i < n; i++) {
-        const rl_pair_single derivative = f(x[i], p.value);
-        const float magnitude = __builtin_fabsf(g[i]), scale = magnitude < 0x1p-60F ? 0x1p-60F : 1;
-        const float scaled = magnitude < 0x1p-60F ? g[i] * 0x1p60F : g[i];
-        const float low = ((magnitude > 0) & (magnitude < __builtin_inff())) ? scaled * derivative.lo : -0.0F;
-        z[i] = rl_madd_single(scaled, derivative.hi, low) * scale;
-    }
+    for (size_t i = 0; i < n; i++)
+        z[i] = rl_times_slope_single(g[i], f(x[i], p.value));
 }
 
 #endif
@@ -344,19 +359,38 @@ COLUMN_SWITCH(float64, double)
         map_##dtype##_##width(n, x, y, copy_of(params, name##_parameter_count), name##_##dtype##_##order);                     \
     }
 #define PRODUCT(...) PRODUCT_(__VA_ARGS__)
-#define PRODUCT_(name, dtype, width, order) PRODUCT_BY(name, dtype, width, order, name##_##dtype##_##order)
-#define PRODUCT_BY(name, dtype, width, order, function)                                                                        \
+#define PRODUCT_(name, dtype, width, order)                                                                                    \
     static void product_##name##_##dtype##_##order(size_t n, const void *g, const void *x, void *z, const double *params)      \
     {                                                                                                                          \
-        product_##dtype##_##width(n, g, x, z, copy_of(params, name##_parameter_count), function);                              \
+        product_##dtype##_##width(n, g, x, z, copy_of(params, name##_parameter_count), name##_##dtype##_##order);              \
     }
-#define PRODUCT_narrow(name) PRODUCT(name, float32, narrow, 1)
-#define PRODUCT_wide(name) PRODUCT(name, float32, wide, 1)
-#define PRODUCT_single PRODUCT_wide
+#define FLOAT32_narrow(name) MAP(name, float32, narrow, 0) PRODUCT(name, float32, narrow, 0) PRODUCT(name, float32, narrow, 1)
+#define FLOAT32_wide(name) MAP(name, float32, wide, 0) PRODUCT(name, float32, wide, 0) PRODUCT(name, float32, wide, 1)
 #if defined(RL_HAS_FMA)
-#define PRODUCT_pair(name) PRODUCT_BY(name, float32, pair, 1, name##_float32_pair)
+/* In float, in a loop of its own for the defaults; in double where f_single does not take the parameters. */
+#define SINGLE_LOOP(name, order, loop, form, ...)                                                                              \
+    const parameters p = copy_of(params, name##_parameter_count);                                                              \
+    if (name##_parameter_count > 0 && !are_moderate(p, name##_parameter_count))                                                \
+        loop##_wide(n, __VA_ARGS__, p, name##_float32_##order);                                                                \
+    else if (are_equal(p, name##_defaults(), name##_parameter_count))                                                          \
+        loop##_##form(n, __VA_ARGS__, name##_defaults(), name##_float32_##form);                                               \
+    else                                                                                                                       \
+        loop##_##form(n, __VA_ARGS__, p, name##_float32_##form);
+#define MAP_single(name)                                                                                                       \
+    static void map_##name##_float32_0(size_t n, const void *x, void *y, const double *params)                                 \
+    {                                                                                                                          \
+        SINGLE_LOOP(name, 0, map_float32, single, x, y)                                                                        \
+    }
+#define PRODUCT_single(name, order, form)                                                                                      \
+    static void product_##name##_float32_##order(size_t n, const void *g, const void *x, void *z, const double *params)        \
+    {                                                                                                                          \
+        SINGLE_LOOP(name, order, product_float32, form, g, x, z)                                                               \
+    }
+#define FLOAT32_single(name) MAP_single(name) PRODUCT_single(name, 0, single) PRODUCT(name, float32, wide, 1)
+#define FLOAT32_pair(name) MAP_single(name) PRODUCT_single(name, 0, single) PRODUCT_single(name, 1, pair)
 #else
-#define PRODUCT_pair PRODUCT_wide
+#define FLOAT32_single FLOAT32_wide
+#define FLOAT32_pair FLOAT32_wide
 #endif
 #define COLUMN(name, dtype)                                                                                                    \
     static void column_##name##_##dtype(size_t n, rl_term term, int which, const void *g, const void *x, void *z,              \
@@ -366,16 +400,14 @@ COLUMN_SWITCH(float64, double)
             column_##dtype(n, term, which, g, x, z, columns_of(column, name##_parameter_count), name##_parameter_count,        \
                            name##_##dtype##_term);                                                                             \
     }
-#define KERNELS(name, dtype, value_width, derivative_width)                                                                    \
-    MAP(name, dtype, value_width, 0)                                                                                           \
-    MAP(name, dtype, derivative_width, 1)                                                                                      \
-    MAP(name, dtype, derivative_width, 2)                                                                                      \
-    PRODUCT(name, dtype, value_width, 0)                                                                                       \
-    PRODUCT(name, dtype, derivative_width, 2)                                                                                  \
+#define KERNELS(name, dtype, width)                                                                                            \
+    MAP(name, dtype, width, 1)                                                                                                 \
+    MAP(name, dtype, width, 2)                                                                                                 \
+    PRODUCT(name, dtype, width, 2)                                                                                             \
     COLUMN(name, dtype)
 #define ACTIVATION(name, width, ...)                                                                                           \
-    PRODUCT_##width(name) PRODUCT(name, float64, wide, 1) KERNELS(name, float32, VALUE_##width, DERIVATIVE_##width)            \
-        KERNELS(name, float64, wide, wide)
+    FLOAT32_##width(name) KERNELS(name, float32, WIDTH_##width) MAP(name, float64, wide, 0) PRODUCT(name, float64, wide, 0)    \
+        PRODUCT(name, float64, wide, 1) KERNELS(name, float64, wide)
 #include "activations/activations.def"
 #undef ACTIVATION
 

@@ -81,11 +81,11 @@ RL_INLINE float rl_hard_swish_bend_single(float x)
 }
 
 /* hard_swish', to a relative error < 2^-46. */
-RL_INLINE rl_pair_single rl_hard_swish_d1_single(float x)
+RL_INLINE rl_slope_single rl_hard_swish_d1_single(float x)
 {
     const rl_pair_single bend = rl_sixth_single(2 * x, 3);
     const float hi = x >= 3 ? 1 : bend.hi, lo = x >= 3 ? 0 : bend.lo;
-    return (rl_pair_single){x <= -3 ? 0 : hi, x <= -3 ? 0 : lo};
+    return (rl_slope_single){x <= -3 ? 0 : hi, x <= -3 ? 0 : lo, false};
 }
 
 #endif

@@ -4,7 +4,8 @@
  *     f_24  for float32 kernels: arithmetic in double, relative error < 2^-36, so that the one rounding to float that follows
  *           errs by less than 0.5 + 2^-12 ULP, float's subnormals included;
  *     f_53  for float64 kernels: arithmetic in double-double, error < 0.6 ULP of the double result, subnormals included.
- * A function that a row of width `single` calls in F exists a third time, where there is RL_HAS_FMA:
+ * A function that a row of width `single` calls in F, or one of width `pair` in DF, exists a third time, where there is
+ * RL_HAS_FMA:
  *     f_single  for float32 kernels: arithmetic in float, in twice as many lanes. What its roundings lose is carried along by
  *           fused multiply-adds, as far as the error, < 1 ULP over all floats, needs it.
  *
@@ -14,6 +15,7 @@
 #ifndef RL_MATH_PRECISION_H
 #define RL_MATH_PRECISION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -92,6 +94,13 @@ typedef struct rl_pair_single {
     float hi, lo;
 } rl_pair_single;
 
+/* A derivative that may be far smaller than floats are, which counts where it meets a large factor: hi + lo, or, if `deep`,
+ * 2^-160 times that. It is 0 or, in magnitude, from 2^-106 up to 2^7; `deep`, from 2^-286 up to 2^-93. */
+typedef struct rl_slope_single {
+    float hi, lo;
+    bool deep;
+} rl_slope_single;
+
 #define RL_POWER_OFFSET_SINGLE (0x1.8p23F + 127)
 
 /* 2^n, given n + RL_POWER_OFFSET_SINGLE, for an integer -126 <= n <= 127, or 128 for infinity. */
@@ -125,6 +134,18 @@ RL_INLINE float rl_at_most_single(float x, float high)
     const int32_t smaller = x_bits < high_bits ? x_bits : high_bits;
     memcpy(&x, &smaller, sizeof x);
     return x;
+}
+
+/* g f', rounded once; twice where it is subnormal. Scaled, g and the product are so large that no low part is lost that counts,
+ * and the product overflows only where g f' does. An infinite g may not meet a low part that is 0, nor may a 0 lose its sign to
+ * one: adding -0 changes nothing. */
+RL_INLINE float rl_times_slope_single(float g, rl_slope_single slope)
+{
+    const float magnitude = __builtin_fabsf(g), up = magnitude < 0x1p-12F ? 0x1p100F : 1,
+                down = magnitude < 0x1p-12F ? 0x1p-100F : 1;
+    const float scaled = g * (slope.deep ? 0x1p-68F : up);
+    const float low = ((magnitude > 0) & (magnitude < __builtin_inff())) ? scaled * slope.lo : -0.0F;
+    return rl_madd_single(scaled, slope.hi, low) * (slope.deep ? 0x1p-92F : down);
 }
 
 #endif
