@@ -64,6 +64,56 @@ RL_INLINE double rl_softplus_d2_53(double x, double beta)
     return rl_scale(rl_dd_times(rl_dd_divide(decay.m, square), beta), decay.n);
 }
 
+#if defined(RL_HAS_FMA)
+
+/* log(1 + u) / u, given w = u - 1/2, for 0 <= u <= 1, in two parts. The polynomial, of degree 10, has the least relative
+ * error, 2^-29.9; with its roundings it is < 0.2 * 2^-24. */
+RL_INLINE rl_pair_single rl_log1p_ratio_single(float w)
+{
+    const float w2 = w * w, w4 = w2 * w2, start = 0x1.9f323ep-1F;
+    const float R_1 = rl_madd_single(0x1.0f95b8p-3F, w, -0x1.2773a6p-2F);
+    const float R_3 = rl_madd_single(0x1.2bea3ep-5F, w, -0x1.15400cp-4F);
+    const float R_5 = rl_madd_single(0x1.84624cp-7F, w, -0x1.50f602p-6F);
+    const float R_7 = rl_madd_single(0x1.059862p-8F, w, -0x1.bb822ep-8F);
+    const float R_9 = rl_madd_single(0x1.08687ap-9F, w, -0x1.a59028p-9F);
+    const float high = rl_madd_single(rl_madd_single(R_9, w2, R_7), w2, R_5);
+    const float R = rl_madd_single(high, w4, rl_madd_single(R_3, w2, R_1)), hi = rl_madd_single(w, R, start);
+    return (rl_pair_single){hi, rl_madd_single(w, R, start - hi) + 0x1.91e0cap-26F};
+}
+
+/* Error < 0.95 ULP, found over the floats for beta = 1.
+ *
+ * u = 2^n m, log(1 + u) = 2^n m Q(u), m and Q in two parts, and so is the sum with x. All is greater by 2^64 until the end,
+ * where the result may become subnormal. Beyond t = 30, softplus is x. */
+RL_INLINE float rl_softplus_single(float x, double beta)
+{
+    const double inverse = 1 / beta;
+    const float beta_hi = (float)beta, beta_low = (float)(beta - (double)beta_hi);
+    const float inverse_hi = (float)inverse, inverse_low = (float)(inverse - (double)inverse_hi);
+    const float most = (float)(130 * inverse), highest = (float)(30 * inverse);
+    const float size = __builtin_fabsf(x), magnitude = size > most ? most : size;
+    float minus_t = -magnitude, t_low = 0;
+    if (beta != 1) {
+        minus_t = -beta_hi * magnitude;
+        t_low = rl_madd_single(beta_low, magnitude, rl_madd_single(beta_hi, magnitude, minus_t));
+    }
+    const rl_growth_single e = rl_growth_of_single(minus_t, -t_low, RL_POWER_OFFSET_SINGLE + 64);
+    const rl_pair_single Q = rl_log1p_ratio_single(rl_madd_single(e.m, e.power * 0x1p-64F, -0.5F));
+    const float product = e.m * Q.hi;
+    const float product_low = rl_madd_single(e.m, Q.lo, rl_madd_single(e.low, Q.hi, rl_madd_single(e.m, Q.hi, -product)));
+    float quotient = product, quotient_low = product_low;
+    if (beta != 1) {
+        quotient = product * inverse_hi;
+        quotient_low = rl_madd_single(product, inverse_low,
+                                      rl_madd_single(product_low, inverse_hi, rl_madd_single(product, inverse_hi, -quotient)));
+    }
+    const float start = x > 0 ? x * 0x1p64F : 0, term = quotient * e.power, total = start + term;
+    const float rest = rl_at_most_single(start, term) - (total - rl_at_least_single(start, term));
+    return x > highest ? x : (total + rl_madd_single(quotient_low, e.power, rest)) * 0x1p-64F;
+}
+
+#endif
+
 #define softplus(x, beta) RL_AT_PRECISION(rl_softplus)(x, beta)
 #define softplus_d1(x, beta) RL_AT_PRECISION(rl_softplus_d1)(x, beta)
 #define softplus_d2(x, beta) RL_AT_PRECISION(rl_softplus_d2)(x, beta)
