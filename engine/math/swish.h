@@ -135,6 +135,36 @@ RL_INLINE double rl_swish_by_beta_d1(rl_swish_slopes at)
     return at.x * at.x * at.x * at.s2 * 0x1p-64;
 }
 
+#if defined(RL_HAS_FMA)
+
+/* x s(z + z_low), -140 <= z. Error < 0.83 ULP, found over the floats for silu, gelu_quick and gelu_tanh.
+ *
+ * As rl_logistic_single, with the correction made to x s: x / v, v = 1 + e^-z, takes one Newton step on both parts of v. All is
+ * greater by 2^80 until the end, so that v does not overflow. `rest` is what 1 + 2^n has lost, but for z > 17, where it is less
+ * than half an ULP of x. */
+RL_INLINE float rl_times_logistic_single(float x, float z, float z_low)
+{
+    const float one = 0x1p-80F, offset = RL_POWER_OFFSET_SINGLE - 80;
+    const float sum = rl_madd_single(z, -RL_LOG2_E_SINGLE, offset), n = sum - offset, power = rl_power_in_sum_single(sum);
+    const float hi = rl_madd_single(n, RL_LN_2_HI_SINGLE, z), lo = rl_madd_single(n, RL_LN_2_LO_SINGLE, z_low), r = hi + lo;
+    const float t = rl_madd_single(r * r, rl_exp_tail_single(-r), -lo);
+    const float whole = one + power, rest = one - (whole - power), v = rl_madd_single(power, t - hi, whole);
+    const float v_low = rl_madd_single(power, t, rl_madd_single(-power, hi, whole - v)) + rest;
+    const float s = 1 / v, product = x * s;
+    const float remainder = rl_madd_single(-product, v_low, rl_madd_single(-product, v, x));
+    return z > 20 ? x : rl_madd_single(remainder, s, product) * one;
+}
+
+/* Below beta x = -140, the result is 0 with any beta that there is. */
+RL_INLINE float rl_swish_single(float x, double beta)
+{
+    const float beta_hi = (float)beta, beta_low = (float)(beta - (double)beta_hi), lowest = (float)(-140 / beta);
+    const float bounded = x < lowest ? lowest : x, z = beta_hi * bounded;
+    return rl_times_logistic_single(bounded, z, rl_madd_single(beta_low, bounded, rl_madd_single(beta_hi, bounded, -z)));
+}
+
+#endif
+
 #define swish(x, beta) RL_AT_PRECISION(rl_swish)(x, beta)
 #define swish_d1(x, beta) RL_AT_PRECISION(rl_swish_d1)(x, beta)
 #define swish_d2(x, beta) RL_AT_PRECISION(rl_swish_d2)(x, beta)
