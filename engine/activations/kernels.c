@@ -22,6 +22,7 @@
 #include "math/swish.h"
 #include "math/tanh.h"
 #include "math/tanhexp.h"
+#include "math/xielu.h"
 
 /* The functions that rows may use: constant (math/precision.h) and the macros at the end of each of these headers. */
 
@@ -47,9 +48,78 @@ enum {
 #undef ACTIVATION
 #undef P
 
+enum { RL_MAX_CONSTANTS = 12 };
+
+/* A row's parameters and, after them, its constants, where no store to y can change them. */
+typedef struct parameters {
+    double value[RL_MOST_PARAMETERS + RL_MAX_CONSTANTS];
+} parameters;
+
+RL_INLINE parameters copy_of(const double *params, int count)
+{
+    parameters copy = {{0}};
+    for (int i = 0; i < count; i++)
+        copy.value[i] = params[i];
+    return copy;
+}
+
+/* relu_prepared(p): with the constants, too. */
 #define P(name, initial, low, high)                                                                                            \
     const double name = *params++;                                                                                             \
     (void)name;
+#define CONSTANTS(count, name, ...)                                                                                            \
+    double *const name = params;                                                                                               \
+    __VA_ARGS__;                                                                                                               \
+    params += (count);
+#define ACTIVATION(name, width, fields, ...)                                                                                   \
+    RL_INLINE parameters name##_prepared(parameters p)                                                                         \
+    {                                                                                                                          \
+        double *params = p.value;                                                                                              \
+        (void)params;                                                                                                          \
+        fields return p;                                                                                                       \
+    }
+#include "activations/activations.def"
+#undef ACTIVATION
+#undef CONSTANTS
+
+/* relu_parameters(params): the same, once a kernel. Where there are constants, by a call: of what is long and no loop, one copy
+ * will do. */
+#if defined(__GNUC__)
+#define OUT_OF_LINE static __attribute__((noinline, unused))
+#else
+#define OUT_OF_LINE static
+#endif
+#undef P
+#define P(name, initial, low, high)
+#define CONSTANTS(count, name, ...) +(count)
+#define ACTIVATION(name, width, fields, ...) name##_constant_count = 0 fields,
+enum {
+#include "activations/activations.def"
+};
+#undef ACTIVATION
+#undef CONSTANTS
+#undef P
+
+#define ACTIVATION(name, ...)                                                                                                  \
+    OUT_OF_LINE parameters name##_prepared_apart(parameters p)                                                                 \
+    {                                                                                                                          \
+        return name##_prepared(p);                                                                                             \
+    }                                                                                                                          \
+    RL_INLINE parameters name##_parameters(const double *params)                                                               \
+    {                                                                                                                          \
+        const parameters p = copy_of(params, name##_parameter_count);                                                          \
+        return name##_constant_count > 0 ? name##_prepared_apart(p) : p;                                                       \
+    }
+#include "activations/activations.def"
+#undef ACTIVATION
+
+#define P(name, initial, low, high)                                                                                            \
+    const double name = *params++;                                                                                             \
+    (void)name;
+#define CONSTANTS(count, name, ...)                                                                                            \
+    const double *const name = params;                                                                                         \
+    (void)name;                                                                                                                \
+    params += (count);
 #define F(...) return __VA_ARGS__;
 #define DF(...) return __VA_ARGS__;
 #define DDF(...) return __VA_ARGS__;
@@ -98,6 +168,7 @@ enum {
 #undef ACTIVATION
 #undef RL_PRECISION
 
+#undef CONSTANTS
 #undef P
 
 /* relu_float32_partial(x, params, term, which): the term, one by a parameter, in float32 kernels. */
@@ -144,9 +215,10 @@ enum {
 #define TERM_(name, dtype, width)                                                                                              \
     RL_INLINE double name##_##dtype##_term(double x, const double *params, rl_term term, int which)                            \
     {                                                                                                                          \
-        return term == RL_F      ? name##_##dtype##_0((dtype##_##width)x, params)                                              \
-               : term == RL_F_X  ? name##_##dtype##_1((dtype##_##width)x, params)                                              \
-               : term == RL_F_XX ? name##_##dtype##_2((dtype##_##width)x, params)                                              \
+        const parameters p = name##_prepared(copy_of(params, name##_parameter_count));                                         \
+        return term == RL_F      ? name##_##dtype##_0((dtype##_##width)x, p.value)                                             \
+               : term == RL_F_X  ? name##_##dtype##_1((dtype##_##width)x, p.value)                                             \
+               : term == RL_F_XX ? name##_##dtype##_2((dtype##_##width)x, p.value)                                             \
                                  : name##_##dtype##_partial(x, params, term, which);                                           \
     }
 #define ACTIVATION(name, width, ...)                                                                                           \
@@ -169,19 +241,6 @@ enum {
 
 typedef float narrow_function(float x, const double *params);
 typedef double wide_function(double x, const double *params);
-
-/* A row's parameters where no store to y can change them. */
-typedef struct parameters {
-    double value[RL_MOST_PARAMETERS];
-} parameters;
-
-RL_INLINE parameters copy_of(const double *params, int count)
-{
-    parameters copy = {{0}};
-    for (int i = 0; i < count; i++)
-        copy.value[i] = params[i];
-    return copy;
-}
 
 #if defined(RL_HAS_FMA)
 
@@ -356,13 +415,13 @@ COLUMN_SWITCH(float64, double)
 #define MAP_(name, dtype, width, order)                                                                                        \
     static void map_##name##_##dtype##_##order(size_t n, const void *x, void *y, const double *params)                         \
     {                                                                                                                          \
-        map_##dtype##_##width(n, x, y, copy_of(params, name##_parameter_count), name##_##dtype##_##order);                     \
+        map_##dtype##_##width(n, x, y, name##_parameters(params), name##_##dtype##_##order);                                   \
     }
 #define PRODUCT(...) PRODUCT_(__VA_ARGS__)
 #define PRODUCT_(name, dtype, width, order)                                                                                    \
     static void product_##name##_##dtype##_##order(size_t n, const void *g, const void *x, void *z, const double *params)      \
     {                                                                                                                          \
-        product_##dtype##_##width(n, g, x, z, copy_of(params, name##_parameter_count), name##_##dtype##_##order);              \
+        product_##dtype##_##width(n, g, x, z, name##_parameters(params), name##_##dtype##_##order);                            \
     }
 #define FLOAT32_narrow(name) MAP(name, float32, narrow, 0) PRODUCT(name, float32, narrow, 0) PRODUCT(name, float32, narrow, 1)
 #define FLOAT32_wide(name) MAP(name, float32, wide, 0) PRODUCT(name, float32, wide, 0) PRODUCT(name, float32, wide, 1)

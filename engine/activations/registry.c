@@ -2,6 +2,7 @@
 #include "activations/map.h"
 
 #include "base/context.h"
+#include "math/xielu.h"
 
 #include <ctype.h>
 #include <math.h>

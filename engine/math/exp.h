@@ -12,6 +12,7 @@
 typedef struct rl_exp_parts_24 {
     double power; /* 2^n */
     double p;     /* error < 2^-43 |p| where n = 0, < 2^-42 elsewhere */
+    double rest;  /* p - r, to 2^-37.9 of itself */
 } rl_exp_parts_24;
 
 /* |x| <= 700; NaN gives a p that is NaN.
@@ -30,7 +31,7 @@ RL_INLINE rl_exp_parts_24 rl_exp_apart_bounded_24(double x)
     const double P_5 = rl_madd(0x1.a019802782d5bp-13, r, 0x1.6c164e4904ee3p-10);
     const double P_7 = rl_madd(0x1.72f7a6721af93p-19, r, 0x1.a159f57617ee2p-16);
     const double P = rl_madd(rl_madd(P_7, r2, P_5), r4, rl_madd(P_3, r2, P_1));
-    return (rl_exp_parts_24){rl_power_in_sum(sum), rl_madd(r2, P, r)};
+    return (rl_exp_parts_24){rl_power_in_sum(sum), rl_madd(r2, P, r), r2 * P};
 }
 
 /* Any x. Below -700, which is 0 in any float32 result, power is 0; above 700, which is infinite in any, x counts as 700. */
@@ -38,7 +39,7 @@ RL_INLINE rl_exp_parts_24 rl_exp_apart_24(double x)
 {
     const double above = x < -700 ? -700 : x;
     const rl_exp_parts_24 e = rl_exp_apart_bounded_24(above > 700 ? 700 : above);
-    return (rl_exp_parts_24){x < -700 ? 0 : e.power, e.p};
+    return (rl_exp_parts_24){x < -700 ? 0 : e.power, e.p, e.rest};
 }
 
 typedef struct rl_exp_parts_53 {

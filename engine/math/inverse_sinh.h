@@ -11,25 +11,11 @@
 #include "math/algebraic.h"
 #include "math/logarithm.h"
 
-/* k of x = 2^k g for x >= sqrt(1/2): the exponent's bits after those of sqrt(1/2) are taken off, made a double by the sum with
- * 2^52, of which they are the last bits. */
-RL_INLINE double rl_binade(double x)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    bits = ((bits - 0x3fe6a09e667f3bcd) >> 52) + 0x4330000000000000;
-    double sum;
-    memcpy(&sum, &bits, sizeof sum);
-    return sum - 0x1p52;
-}
-
 /* Relative error < 2^-45. */
 RL_INLINE double rl_asinh_24(double x)
 {
     const rl_root_24 root = rl_root_of_24(x, 1, 1);
-    const double w = root.m + root.m * root.m / (1 + root.r), u = 1 + w, k = rl_binade(u);
-    const double above = k > 0 ? rl_madd(u, rl_power_of_two(-k), -1) : w, v = above / (2 + above), z = v * v;
-    const double result = rl_madd(k, 0x1.62e42fefa39efp-1, 2 * rl_madd(v * z, rl_artanh_tail_24(z), v));
+    const double result = rl_log1p_any_24(root.m + root.m * root.m / (1 + root.r));
     return rl_magnitude(x) < 0x1p400 ? rl_copy_sign(result, x) : x;
 }
 

@@ -41,6 +41,26 @@ RL_INLINE double rl_log1p_24(double u)
     return rl_madd(far, 0x1.62e42fefa39efp-1, 2 * rl_madd(v * z, rl_artanh_tail_24(z), v));
 }
 
+/* k of x = 2^k g for x >= sqrt(1/2): the exponent's bits after those of sqrt(1/2) are taken off, made a double by the sum with
+ * 2^52, of which they are the last bits. */
+RL_INLINE double rl_binade(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits = ((bits - 0x3fe6a09e667f3bcd) >> 52) + 0x4330000000000000;
+    double sum;
+    memcpy(&sum, &bits, sizeof sum);
+    return sum - 0x1p52;
+}
+
+/* log(1 + w) = k log 2 + log(g), 1 + w = 2^k g, for any w >= 0, but not infinity. Relative error < 2^-44, near 0 too. */
+RL_INLINE double rl_log1p_any_24(double w)
+{
+    const double u = 1 + w, k = rl_binade(u);
+    const double above = k > 0 ? rl_madd(u, rl_power_of_two(-k), -1) : w, v = above / (2 + above), z = v * v;
+    return rl_madd(k, 0x1.62e42fefa39efp-1, 2 * rl_madd(v * z, rl_artanh_tail_24(z), v));
+}
+
 /* log(1 + u) for 2^-300 <= u <= 1. Relative error < 0.05 2^-53. */
 RL_INLINE rl_double_double rl_log1p_in_parts(rl_double_double u)
 {

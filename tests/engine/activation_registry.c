@@ -224,6 +224,11 @@ Test(registry, properties_follow_the_parameters)
         {.act = RILLE_SRELU, .params = {-1.0, -0.5, 1.0, 0.25}, .label = "srelu(-1, -0.5, 1, 0.25)"},
         {.act = RILLE_SRELU, .params = {0.0, -0.5, 1.0, -0.25}, .label = "srelu(0, -0.5, 1, -0.25)"},
         {.act = RILLE_SRELU, .params = {-2.0, 1.0, -1.0, 1.0}, .label = "srelu(-2, 1, -1, 1)"},
+        {.act = RILLE_XIELU, .params = {0.4, 0.8, 0.5}, .label = "xielu(0.4, 0.8, 0.5)"},
+        {.act = RILLE_XIELU, .params = {0.8, 0.5, 0.5}, .label = "xielu(0.8, 0.5, 0.5)"},
+        {.act = RILLE_XIELU, .params = {0.0, 0.8, 0.0}, .label = "xielu(0, 0.8, 0)"},
+        {.act = RILLE_XIELU, .params = {0.0, 0.0, 0.5}, .label = "xielu(0, 0, 0.5)"},
+        {.act = RILLE_XIELU, .params = {0.0, 0.0, 0.0}, .label = "xielu(0, 0, 0)"},
     };
     rille_context *cx = rille_open(NULL);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

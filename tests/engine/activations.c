@@ -282,6 +282,13 @@ static const special specials[] = {
     {"tanhexp", -16 * TINY, {-12 * TINY, 0x1.85efab514f394p-1, 0x1.ae0dc0f990c45p-1}},
     {"tanhexp", INFINITY, {INFINITY, 1.0, -0.0}},
     {"tanhexp", -INFINITY, {-0.0, -0.0, -0.0}},
+    {"xielu", 0.0, {0.0, 0.5, 0.8}},
+    {"xielu", -0.0, {0.0, 0.5, 0.8}},
+    {"xielu", 2 * TINY, {TINY, 0.5, 1.6}},
+    {"xielu", -2 * TINY, {-TINY, 0.5, 0.8}},
+    {"xielu", -TINY, {-0.0, 0.5, 0.8}},
+    {"xielu", INFINITY, {INFINITY, INFINITY, 1.6}},
+    {"xielu", -INFINITY, {INFINITY, 0.5 - 0.8, 0.0}},
 };
 
 static double in_dtype(rille_dtype dtype, double value)

@@ -230,6 +230,7 @@ FUNCTION(f_prelu, rille_activate_with(x[0], RILLE_PRELU, NULL, &x[1]))
 FUNCTION(f_snake, rille_activate_with(x[0], RILLE_SNAKE, NULL, &x[1]))
 FUNCTION(f_affine, rille_activate_with(x[0], RILLE_AFFINE, NULL, &x[1]))
 FUNCTION(f_affine_shifted, rille_activate_with(x[0], RILLE_AFFINE, NULL, (rille_tensor *[]){NULL, x[1]}))
+FUNCTION(f_xielu, rille_activate_with(x[0], RILLE_XIELU, NULL, (rille_tensor *[]){x[1], x[2], NULL}))
 FUNCTION(f_snake_slope, rille_derivative_with(x[0], RILLE_SNAKE, 1, NULL, &x[1]))
 FUNCTION(f_with_derivative, rille_with_derivative(rille_exp(rille_detach(x[0])), x[0], rille_exp(x[0])))
 
@@ -540,6 +541,7 @@ static const sample samples[] = {
     {"snake' by channel", RL_OP_learned_activation, f_snake_slope, 2, {{R2(2, 3), -2, 2}, {R1(3), 0.5, 2}}, true},
     {"affine by channel", RL_OP_learned_activation, f_affine, 3, {{R2(2, 3), -2, 2}, {R1(3), -2, 2}, {R1(1), -2, 2}}, false},
     {"affine, one of two", RL_OP_learned_activation, f_affine_shifted, 2, {{R2(2, 3), -2, 2}, {R1(3), -2, 2}}, false},
+    {"xielu by channel", RL_OP_learned_activation, f_xielu, 3, {{R2(4, 3), -3, 3}, {R1(3), 0.5, 2}, {R1(1), 0.6, 2}}, false},
     {"with_derivative", RL_OP_with_derivative, f_with_derivative, ONE(R1(4), -2, 2), false},
     {"softmax", RL_OP_softmax, f_softmax, ONE(R2(2, 3), -2, 2), false},
     {"softmax down", RL_OP_softmax, f_softmax_down, ONE(R2(3, 2), -2, 2), false},
