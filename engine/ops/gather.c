@@ -123,8 +123,8 @@ rille_status rl_move_along(const char *operation, rl_move move, const rille_tens
 
 /* ---- What they share ---- */
 
-/* Whether the index has the dtype and a shape for t's dimension d. */
-static bool is_index(const char *operation, const rille_tensor *t, int d, const rille_tensor *index)
+/* Whether the index has the dtype, a shape and values for t's dimension d; a message where it has not. */
+static bool is_index(const char *operation, const rille_tensor *t, int d, rille_tensor *index)
 {
     rille_context *cx = t->context;
     if (index->dtype != RILLE_INT64 || index->rank != t->rank) {
@@ -139,7 +139,7 @@ static bool is_index(const char *operation, const rille_tensor *t, int d, const 
                     RL_SHAPE(index), RL_SHAPE(t), d + cx->options.index_base);
             return false;
         }
-    return true;
+    return rl_check_index(operation, index, t->shape[d]);
 }
 
 /* other at the index's elements of t's dimension d, or the other way. */
@@ -158,12 +158,11 @@ rille_tensor *rille_gather(rille_tensor *t, int dim, rille_tensor *index)
 {
     rille_context *cx = rl_enter("gather", RL_LIST(t, index));
     const int d = cx == NULL ? -1 : rl_dimension(t, "gather", dim);
-    rille_tensor *dense = d < 0 || !is_index("gather", t, d, index) ? NULL : rl_checked_index("gather", index, t->shape[d]);
-    rille_tensor *out = dense == NULL ? NULL : rl_new(cx, "gather", t->dtype, index->rank, index->shape);
+    if (d < 0 || !is_index("gather", t, d, index))
+        return NULL;
+    rille_tensor *out = rl_new(cx, "gather", t->dtype, index->rank, index->shape);
     if (out != NULL)
-        out = rl_completed(out, move_by_index("gather", RL_GATHER, t, d, dense, out));
-    if (dense != NULL)
-        rl_free_temporary(dense, index);
+        out = rl_completed(out, move_by_index("gather", RL_GATHER, t, d, index, out));
     const rl_attributes attributes = {.range = {d, 0, 1}};
     return rl_record(out, &rl_ops[RL_OP_gather], RL_LIST(t), RL_LIST(index), &attributes);
 }
@@ -207,18 +206,13 @@ static rille_tensor *moved_into(const char *operation, rl_move move, rille_tenso
     const rille_dtype promoted = rl_promote(t->dtype, source->dtype);
     const rille_dtype dtype = move == RL_ADD ? rl_arithmetic(promoted) : promoted;
     const rille_dtype computed = move == RL_ADD && rl_is_floating(dtype) ? RILLE_FLOAT64 : dtype;
-    rille_tensor *dense = rl_checked_index(operation, index, t->shape[d]),
-                 *from = dense == NULL ? NULL : rl_as(source, computed);
-    rille_tensor *out = from == NULL ? NULL : rille_to(t, computed);
+    rille_tensor *from = rl_as(source, computed), *out = from == NULL ? NULL : rille_to(t, computed);
     if (out != NULL)
-        out = rl_completed(out, move_by_index(operation, move, out, d, dense, from));
+        out = rl_completed(out, move_by_index(operation, move, out, d, index, from));
     rille_tensor *result = out == NULL ? NULL : rl_as(out, dtype);
     if (result != out)
         rille_free(out);
-    if (from != NULL)
-        rl_free_temporary(from, source);
-    if (dense != NULL)
-        rl_free_temporary(dense, index);
+    rl_free_temporary(from, source);
     return result;
 }
 

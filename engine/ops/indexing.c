@@ -39,21 +39,26 @@ static const char *position_text(char text[RL_SHAPE_TEXT], const rille_tensor *t
     return text;
 }
 
-rille_tensor *rl_checked_index(const char *operation, rille_tensor *index, int64_t size)
+bool rl_check_index(const char *operation, rille_tensor *index, int64_t size)
 {
     rille_context *cx = index->context;
     const int64_t base = cx->options.index_base;
-    rille_tensor *dense = rl_dense(index);
+    rille_tensor seen = *index; /* what is expanded is looked at once */
+    for (int d = 0; d < seen.rank; d++)
+        if (seen.stride[d] == 0 && seen.shape[d] > 1)
+            seen.shape[d] = 1;
+    rl_shape_changed(&seen);
+    rille_tensor *dense = rl_dense(&seen);
     const int64_t *value = dense == NULL ? NULL : (const int64_t *)rl_data(dense);
-    for (int64_t i = 0; dense != NULL && i < dense->numel; i++)
-        if (value[i] < base || value[i] - base >= size) {
-            rl_fail(cx, RILLE_ERROR_INDEX, "%s: index %lld at position %s is not in %lld ... %lld", operation,
-                    (long long)value[i], position_text((char[RL_SHAPE_TEXT]){0}, dense, i), (long long)base,
-                    (long long)(size - 1 + base));
-            rl_free_temporary(dense, index);
-            return NULL;
-        }
-    return dense;
+    int64_t i = 0;
+    while (dense != NULL && i < dense->numel && value[i] >= base && value[i] - base < size)
+        i++;
+    const bool ok = dense != NULL && i == dense->numel;
+    if (dense != NULL && !ok)
+        rl_fail(cx, RILLE_ERROR_INDEX, "%s: index %lld at position %s is not in %lld ... %lld", operation, (long long)value[i],
+                position_text((char[RL_SHAPE_TEXT]){0}, dense, i), (long long)base, (long long)(size - 1 + base));
+    rl_free_temporary(dense, &seen);
+    return ok;
 }
 
 /* int64 [k] with every value in range, dense; NULL, with a message, where it is not. */
@@ -64,7 +69,7 @@ static rille_tensor *checked_index(const char *operation, rille_tensor *index, i
                 rille_dtype_name(index->dtype), RL_SHAPE(index));
         return NULL;
     }
-    return rl_checked_index(operation, index, size);
+    return rl_check_index(operation, index, size) ? rl_dense(index) : NULL;
 }
 
 static int64_t product(const int64_t *shape, int from, int to)

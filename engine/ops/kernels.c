@@ -130,8 +130,10 @@ RL_COMPARISON_LIST(DEFINE_COMPARISON)
 #define DEFINE_WHERE(T)                                                                                                        \
     static void where_##T(size_t n, char *const *p, const ptrdiff_t *stride)                                                   \
     {                                                                                                                          \
-        for (size_t i = 0; i < n; i++)                                                                                         \
-            *(T *)(p[0] + (ptrdiff_t)i * stride[0]) = AT(bool, 1, i) ? AT(T, 2, i) : AT(T, 3, i);                              \
+        for (size_t i = 0; i < n; i++) { /* by bits, since a branch on a mask is guessed wrongly half the time */              \
+            const T a = AT(T, 2, i), b = AT(T, 3, i), all = (T) - (T)AT(bool, 1, i);                                           \
+            *(T *)(p[0] + (ptrdiff_t)i * stride[0]) = (T)(b ^ ((a ^ b) & all));                                                \
+        }                                                                                                                      \
     }
 DEFINE_WHERE(uint8_t)
 DEFINE_WHERE(uint32_t)

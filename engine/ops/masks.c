@@ -18,9 +18,8 @@ rille_tensor *rl_true_positions(const char *operation, rille_tensor *mask)
         count += is_set[i];
     rille_tensor *out = rl_new(mask->context, operation, RILLE_INT64, 1, &count);
     int64_t *at = out == NULL ? NULL : (int64_t *)rl_data(out);
-    for (int64_t i = 0, k = 0; out != NULL && k < count; i++)
-        if (is_set[i])
-            at[k++] = i;
+    for (int64_t i = 0, k = 0; out != NULL && k < count; k += is_set[i++])
+        at[k] = i; /* of the last one there: no branch to guess */
     rl_free_temporary(dense, mask);
     return out;
 }
@@ -137,7 +136,7 @@ rille_tensor *rille_one_hot(rille_tensor *labels, int64_t classes)
     int64_t shape[RILLE_MAX_RANK];
     memcpy(shape, labels->shape, sizeof shape);
     shape[labels->rank] = classes;
-    rille_tensor *label = rl_checked_index("one_hot", labels, classes);
+    rille_tensor *label = rl_check_index("one_hot", labels, classes) ? rl_dense(labels) : NULL;
     rille_tensor *out = label == NULL ? NULL : rille_zeros(cx, RILLE_INT64, labels->rank + 1, shape);
     for (int64_t i = 0; out != NULL && i < label->numel; i++)
         ((int64_t *)rl_data(out))[i * classes + ((const int64_t *)rl_data(label))[i] - cx->options.index_base] = 1;

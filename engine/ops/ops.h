@@ -43,8 +43,8 @@ int rl_new_dimension(const rille_tensor *t, const char *operation, int dim);
 /* Whether t may be written in place: a message where it takes part in gradients, or elements of it are one in memory. */
 rille_status rl_check_writable(const char *operation, const rille_tensor *t);
 
-/* index, int64, as a dense tensor (rl_free_temporary); NULL, with a message, where a value is beyond a dimension's size. */
-rille_tensor *rl_checked_index(const char *operation, rille_tensor *index, int64_t size);
+/* Whether all values of index, int64, are within a dimension of this size; a message where not, or memory is out. */
+bool rl_check_index(const char *operation, rille_tensor *index, int64_t size);
 
 /* int64 [k]: where mask, bool, is true, counted row-major from 0. */
 rille_tensor *rl_true_positions(const char *operation, rille_tensor *mask);

@@ -25,6 +25,15 @@ static inline uint8_t uint8_of_int64(int64_t x)
 #define DEFINE_COPY(name, from_type, into_type, expression)                                                                    \
     static void name(size_t n, char *const *p, const ptrdiff_t *stride)                                                        \
     {                                                                                                                          \
+        if (stride[0] == sizeof(into_type) && stride[1] == sizeof(from_type)) {                                                \
+            const from_type *restrict from = (const from_type *)p[1];                                                          \
+            into_type *restrict into = (into_type *)p[0];                                                                      \
+            for (size_t i = 0; i < n; i++) {                                                                                   \
+                from_type x = from[i];                                                                                         \
+                into[i] = expression;                                                                                          \
+            }                                                                                                                  \
+            return;                                                                                                            \
+        }                                                                                                                      \
         for (size_t i = 0; i < n; i++) {                                                                                       \
             from_type x = *(const from_type *)(p[1] + (ptrdiff_t)i * stride[1]);                                               \
             *(into_type *)(p[0] + (ptrdiff_t)i * stride[0]) = expression;                                                      \
@@ -74,8 +83,16 @@ rille_status rl_copy_elements(rille_context *cx, const char *operation, const ri
     return rl_loop_run(cx, operation, &loop, RL_GRAIN_LIGHT, copies[from->dtype][into->dtype]);
 }
 
+static void clear_bytes(void *work, size_t begin, size_t end)
+{
+    memset((char *)work + begin, 0, end - begin);
+}
+
 rille_status rl_fill(rille_context *cx, const char *operation, const rille_tensor *t, double value)
 {
+    if (value == 0 && !signbit(value) && rille_is_contiguous(t))
+        return rl_parallel_for(cx, operation, (size_t)t->numel * rille_dtype_size(t->dtype), 4 * (size_t)RL_GRAIN_LIGHT,
+                               clear_bytes, rl_data(t));
     rl_storage constant = {.data = (char *)&value};
     rille_tensor scalar = {.context = cx, .storage = &constant, .dtype = RILLE_FLOAT64, .numel = 1};
     return rl_copy_elements(cx, operation, t, &scalar);
