@@ -176,8 +176,8 @@ rille_status rille_unbind(rille_tensor *t, int dim, rille_tensor **parts)
     const int d = rl_dimension(t, "unbind", dim);
     if (d < 0)
         return RILLE_ERROR_INDEX;
-    if (parts == NULL && t->shape[d] > 0)
-        return rl_fail(cx, RILLE_ERROR_NULL, "unbind: the list of parts is NULL");
+    if (parts == NULL)
+        return t->shape[d] == 0 ? RILLE_OK : rl_fail(cx, RILLE_ERROR_NULL, "unbind: the list of parts is NULL");
     for (int64_t i = 0; i < t->shape[d]; i++) {
         parts[i] = rille_select(t, d, i);
         if (parts[i] == NULL) {
@@ -198,7 +198,7 @@ static rille_tensor *tile_along(rille_tensor *t, int d, int64_t repeats)
 {
     if (t == NULL || repeats == 1)
         return t;
-    int64_t shape[RILLE_MAX_RANK], before = 1, rest = 1, numel;
+    int64_t shape[RILLE_MAX_RANK] = {0}, before = 1, rest = 1, numel;
     for (int k = 0; k < t->rank; k++) {
         shape[k] = t->shape[k];
         *(k < d ? &before : &rest) *= t->shape[k];
