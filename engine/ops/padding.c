@@ -66,7 +66,7 @@ rille_tensor *rille_pad(rille_tensor *t, const int64_t *before, const int64_t *a
 
 void rl_vjp_pad(rl_node *node, rille_tensor *g, rille_tensor **gradient) /* what was put there is cut off, and the other way */
 {
-    int64_t before[RILLE_MAX_RANK], after[RILLE_MAX_RANK];
+    int64_t before[RILLE_MAX_RANK] = {0}, after[RILLE_MAX_RANK] = {0};
     for (int d = 0; d < g->rank; d++) {
         before[d] = -node->attributes.before[d];
         after[d] = node->edge[0].shape[d] - g->shape[d] - before[d];
