@@ -275,91 +275,6 @@ static rille_tensor *order_of(const char *operation, rille_tensor *t, int d, int
     return rl_completed(at, status);
 }
 
-/* ---- Picking the elements, and putting gradients back: each is the other's gradient ---- */
-
-typedef struct pick_work { /* dense [outer, n, inner] and [outer, k, inner] */
-    const int64_t *at;
-    int64_t base;
-    size_t n, k, inner;
-    char *all, *picked;
-    bool back;
-} pick_work;
-
-#define DEFINE_PICK(T)                                                                                                         \
-    static void pick_##T(void *work, size_t begin, size_t end)                                                                 \
-    {                                                                                                                          \
-        const pick_work *w = work;                                                                                             \
-        size_t column = begin % w->inner, line = begin / w->inner % w->k, outer = begin / w->inner / w->k;                     \
-        T *all = (T *)w->all + outer * w->n * w->inner, *picked = (T *)w->picked;                                              \
-        for (size_t i = begin; i < end; i++) {                                                                                 \
-            T *one = all + (size_t)(w->at[i] - w->base) * w->inner + column;                                                   \
-            if (w->back)                                                                                                       \
-                *one = picked[i];                                                                                              \
-            else                                                                                                               \
-                picked[i] = *one;                                                                                              \
-            column = column + 1 == w->inner ? 0 : column + 1;                                                                  \
-            line += column == 0;                                                                                               \
-            if (line == w->k) {                                                                                                \
-                line = 0;                                                                                                      \
-                all += w->n * w->inner;                                                                                        \
-            }                                                                                                                  \
-        }                                                                                                                      \
-    }
-DEFINE_PICK(uint8_t)
-DEFINE_PICK(uint32_t)
-DEFINE_PICK(uint64_t)
-
-/* Between all, of n along d, and picked, of as many as `at`, all of them dense. */
-static rille_status move_picked(const char *operation, rille_tensor *all, rille_tensor *picked, rille_tensor *at, int d,
-                                bool back)
-{
-    if (at->numel == 0)
-        return RILLE_OK;
-    pick_work w = {(const int64_t *)rl_data(at),
-                   at->context->options.index_base,
-                   (size_t)all->shape[d],
-                   (size_t)at->shape[d],
-                   (size_t)at->stride[d],
-                   rl_data(all),
-                   rl_data(picked),
-                   back};
-    const size_t size = rille_dtype_size(all->dtype);
-    return rl_parallel_for(at->context, operation, (size_t)at->numel, RL_GRAIN_MEDIUM,
-                           size == 1   ? pick_uint8_t
-                           : size == 4 ? pick_uint32_t
-                                       : pick_uint64_t,
-                           &w);
-}
-
-/* t's elements at `at`, which is as order_of made it. */
-static rille_tensor *picked_from(const char *operation, rille_tensor *t, rille_tensor *at, int d)
-{
-    rille_tensor *dense = rl_enter(operation, RL_LIST(t, at)) == NULL ? NULL : rl_dense(t);
-    rille_tensor *out = dense == NULL ? NULL : rl_new_like(at, t->dtype);
-    if (out != NULL)
-        out = rl_completed(out, move_picked(operation, dense, out, at, d, false));
-    rl_free_temporary(dense, t);
-    const rl_attributes attributes = {.range = {d, 0}};
-    return rl_record(out, &rl_ops[RL_OP_sort], RL_LIST(t), RL_LIST(at), &attributes);
-}
-
-void rl_vjp_sort(rl_node *node, rille_tensor *g, rille_tensor **gradient) /* zeros, and g where it came from */
-{
-    const rl_edge *input = &node->edge[0];
-    const int d = node->attributes.range.dim;
-    rille_tensor *at = rl_saved(node, 0), *dense = at == NULL ? NULL : rl_dense(g);
-    rille_tensor *out = dense == NULL ? NULL : rille_zeros(node->context, g->dtype, input->rank, input->shape);
-    if (out != NULL)
-        out = rl_completed(out, move_picked("sort", out, dense, at, d, true));
-    rl_free_temporary(dense, g);
-    gradient[0] = rl_record(out, &rl_ops[RL_OP_unsort], RL_LIST(g), RL_LIST(at), &node->attributes);
-}
-
-void rl_vjp_unsort(rl_node *node, rille_tensor *g, rille_tensor **gradient)
-{
-    gradient[0] = picked_from("unsort", g, rl_saved(node, 0), node->attributes.range.dim);
-}
-
 /* ---- sort, argsort, topk ---- */
 
 /* Frees the indices where nobody wants them: the graph has what it needs. */
@@ -376,7 +291,7 @@ rille_tensor *rille_sort(rille_tensor *t, int dim, bool descending, rille_tensor
 {
     const int d = rl_enter("sort", RL_LIST(t)) == NULL ? -1 : rl_dimension(t, "sort", dim);
     rille_tensor *at = d < 0 ? NULL : order_of("sort", t, d, t->shape[d], descending);
-    return values_and(indices, at == NULL ? NULL : picked_from("sort", t, at, d), at);
+    return values_and(indices, at == NULL ? NULL : rille_gather(t, d, at), at);
 }
 
 rille_tensor *rille_argsort(rille_tensor *t, int dim, bool descending)
@@ -394,5 +309,5 @@ rille_tensor *rille_topk(rille_tensor *t, int64_t k, int dim, bool largest, rill
         return values_and(indices, NULL, NULL);
     }
     rille_tensor *at = d < 0 ? NULL : order_of("topk", t, d, k, largest);
-    return values_and(indices, at == NULL ? NULL : picked_from("topk", t, at, d), at);
+    return values_and(indices, at == NULL ? NULL : rille_gather(t, d, at), at);
 }

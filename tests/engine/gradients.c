@@ -348,18 +348,6 @@ GRADIENT_FUNCTION(f_index_add, 2, 3, rille_index_select(source, 1, index_of(cx))
 GRADIENT_FUNCTION(f_spread, 2, 8, rille_slice(source, 1, 6, 3, -3))
 GRADIENT_FUNCTION(f_fold, 3, 6, rille_select(rille_unfold(source, 1, 4, 2), 1, 1))
 
-/* unsort is sort's gradient, and reached through it. */
-static rille_tensor *f_unsort(rille_context *cx, inputs x, int count, void *user)
-{
-    (void)count;
-    (void)user;
-    rille_tensor *source = rille_from(cx, RILLE_FLOAT64, 2, (int64_t[]){2, 3}, (double[]){2, 3, 1, 7, 5, 6}), *gradient = NULL;
-    rille_set_requires_grad(source, true);
-    rille_tensor *picked = rille_topk(source, 2, 1, true, NULL);
-    rille_grad(&picked, 1, &source, 1, &x[0], true, &gradient);
-    return gradient;
-}
-
 #define R1(a)                                                                                                                  \
     1,                                                                                                                         \
     {                                                                                                                          \
@@ -490,10 +478,9 @@ static const sample samples[] = {
     {"cumprod with zeros", RL_OP_cumprod, f_cumprod_with_zeros, 2, {{R2(4, 5), 0.5, 2}, {R1(5), 0.6, 1.2}}, false},
     {"recurrence", RL_OP_recurrence, f_recurrence, 2, {{R2(2, 4), -2, 2}, {R2(2, 4), -2, 2}}, false},
     {"recurrence from the end", RL_OP_recurrence, f_recurrence_back, 2, {{R2(4, 2), -2, 2}, {R2(4, 2), -2, 2}}, false},
-    {"sort", RL_OP_sort, f_sort, ONE(R3(2, 4, 2), -2, 2), false},
-    {"sort of a transpose", RL_OP_sort, f_sort_down, ONE(R2(2, 4), -2, 2), false},
-    {"topk", RL_OP_sort, f_topk, ONE(R2(3, 5), -2, 2), false},
-    {"unsort", RL_OP_unsort, f_unsort, ONE(R2(2, 2), -2, 2), false},
+    {"sort", RL_OP_gather, f_sort, ONE(R3(2, 4, 2), -2, 2), false},
+    {"sort of a transpose", RL_OP_gather, f_sort_down, ONE(R2(2, 4), -2, 2), false},
+    {"topk", RL_OP_gather, f_topk, ONE(R2(3, 5), -2, 2), false},
     {"max", RL_OP_max, f_max, ONE(R2(3, 4), -2, 2), false},
     {"min", RL_OP_min, f_min, ONE(R2(3, 4), -2, 2), false},
     {"matmul", RL_OP_matmul, f_matmul, 2, {{R2(2, 3), -2, 2}, {R2(3, 4), -2, 2}}, false},

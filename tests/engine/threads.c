@@ -181,15 +181,6 @@ GRADIENT_FUNCTION(f_index_add, rille_index_select(source, 0, index_of(cx, 900, 4
 GRADIENT_FUNCTION(f_spread, rille_slice(source, 1, 700, 350, -2))
 GRADIENT_FUNCTION(f_fold, rille_reshape(rille_unfold(source, 1, 4, 4), SHAPE(400, 700)))
 
-static rille_tensor *f_unsort(rille_context *cx, inputs x)
-{
-    rille_tensor *source = rille_randn(cx, rille_dtype_of(x[0]), SHAPE(1000, 700)), *gradient = NULL;
-    rille_set_requires_grad(source, true);
-    rille_tensor *picked = rille_topk(source, 401, 0, false, NULL);
-    rille_grad(&picked, 1, &source, 1, &x[0], true, &gradient);
-    return gradient;
-}
-
 typedef struct sample {
     const char *name;
     enum rl_op_id op;
@@ -270,10 +261,9 @@ static const sample samples[] = {
     {"cumsum", RL_OP_cumsum, f_cumsum, 1, {BIG}},
     {"cumprod", RL_OP_cumprod, f_cumprod, 1, {BIG}},
     {"recurrence", RL_OP_recurrence, f_recurrence, 2, {BIG, BIG}},
-    {"sort", RL_OP_sort, f_sort, 1, {BIG}},
-    {"sort of one long row", RL_OP_sort, f_sort_long, 1, {{2, 700, 701}}},
-    {"topk", RL_OP_sort, f_topk, 1, {BIG}},
-    {"unsort", RL_OP_unsort, f_unsort, 1, {BIG}},
+    {"sort", RL_OP_gather, f_sort, 1, {BIG}},
+    {"sort of one long row", RL_OP_gather, f_sort_long, 1, {{2, 700, 701}}},
+    {"topk", RL_OP_gather, f_topk, 1, {BIG}},
     {"max", RL_OP_max, f_max, 1, {BIG}},
     {"min", RL_OP_min, f_min, 1, {BIG}},
     {"matmul", RL_OP_matmul, f_matmul, 2, {{2, 257, 513}, {2, 513, 255}}},
