@@ -39,16 +39,6 @@ local function dropped(x, p)
     return x * (kept:to(x:dtype()) / (1 - p))
 end
 
--- [n, width] of each layer -> [layers, n, width].
-local function stacked(list)
-    local all = list[1]:reshape(1, list[1]:size(1), list[1]:size(2))
-    for i = 2, #list do
-        local later = rille.arange(1, #list):ge(i):reshape(#list, 1, 1)
-        all = rille.where(later, list[i], all)
-    end
-    return all
-end
-
 -- The class of a layer with so many gates, whose step is run(self, x, weight_ih, weight_hh, options) -> output [, c_n].
 local function recurrent_class(name, gates, own, run)
     local class = module.Module:extend(name)
@@ -131,9 +121,9 @@ local function recurrent_class(name, gates, own, run)
         end
         output = self.batch_first and output:transpose(1, 2) or output
         if has_c then
-            return output, stacked(h_n), stacked(c_n)
+            return output, rille.stack(h_n), rille.stack(c_n)
         end
-        return output, stacked(h_n)
+        return output, rille.stack(h_n)
     end
 
     function class:describe()
