@@ -100,7 +100,7 @@ static rille_tensor *computed(rille_tensor *g, rille_tensor *x, rille_tensor *t,
 static rille_tensor *product(rille_tensor *g, rille_tensor *x, rille_tensor *t, const rl_attributes *a, rl_loss_term term)
 {
     rl_attributes attributes = *a;
-    attributes.pair_loss.term = term;
+    attributes.pair_loss.term = (int)term;
     if (rl_enter(names[a->pair_loss.loss], RL_LIST(g, x, t)) == NULL)
         return NULL;
     return rl_record(computed(g, x, t, &attributes), &rl_ops[RL_OP_pair_loss_product], RL_LIST(g, x, t), RL_LIST(g, x, t),
@@ -177,7 +177,7 @@ static bool is_pair(rille_context *cx, const char *name, const rille_tensor *x, 
 
 static rille_tensor *each_loss(rl_pair_loss loss, rille_tensor *x, rille_tensor *t, double parameter)
 {
-    const rl_attributes attributes = {.pair_loss = {.loss = loss, .term = RL_LOSS_F, .parameter = parameter}};
+    const rl_attributes attributes = {.pair_loss = {.loss = (int)loss, .term = RL_LOSS_F, .parameter = parameter}};
     return rl_record(computed(NULL, x, t, &attributes), &rl_ops[RL_OP_pair_loss], RL_LIST(x, t), RL_LIST(x, t), &attributes);
 }
 
