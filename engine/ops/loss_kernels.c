@@ -53,15 +53,17 @@ RL_INLINE double curvature(double t, double x)
         const double d = x - t;                                                                                                \
         (void)d;                                                                                                               \
         (void)p;                                                                                                               \
-        switch (term) {                                                                                                        \
-        case RL_LOSS_F: return f;                                                                                              \
-        case RL_LOSS_F_X: return f_x;                                                                                          \
-        case RL_LOSS_F_T: return f_t;                                                                                          \
-        case RL_LOSS_F_XX: return f_xx;                                                                                        \
-        case RL_LOSS_F_XT: return f_xt;                                                                                        \
-        case RL_LOSS_F_TT: return f_tt;                                                                                        \
-        }                                                                                                                      \
-        return 0;                                                                                                              \
+        if (term == RL_LOSS_F)                                                                                                 \
+            return f;                                                                                                          \
+        if (term == RL_LOSS_F_X)                                                                                               \
+            return f_x;                                                                                                        \
+        if (term == RL_LOSS_F_T)                                                                                               \
+            return f_t;                                                                                                        \
+        if (term == RL_LOSS_F_XX)                                                                                              \
+            return f_xx;                                                                                                       \
+        if (term == RL_LOSS_F_XT)                                                                                              \
+            return f_xt;                                                                                                       \
+        return f_tt;                                                                                                           \
     }
 
 #define RL_PRECISION 24
