@@ -176,6 +176,7 @@ rlua_tensor *rlua_from_table(lua_State *L, int argument, const rille_dtype *dtyp
 
 /* ---- The functions, by topic. A list ends with {NULL, NULL} ---- */
 
+extern const luaL_Reg rlua_layer_both[];
 extern const luaL_Reg rlua_lifetime_metamethods[], rlua_lifetime_both[], rlua_lifetime_functions[];
 extern const luaL_Reg rlua_construct_functions[];
 extern const luaL_Reg rlua_index_metamethods[], rlua_index_both[];

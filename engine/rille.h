@@ -265,6 +265,7 @@ RILLE_API rille_tensor *rille_one_hot(rille_tensor *labels, int64_t classes);   
  * broadcast against each other; their shape stands where they stood, or first where a NULL is between them. */
 RILLE_API rille_tensor *rille_index(rille_tensor *t, int count, rille_tensor *const *index);
 RILLE_API rille_status rille_index_put(rille_tensor *t, int count, rille_tensor *const *index, rille_tensor *values); /* t[index ...] = values, broadcast and converted, in place; the last of several wins; not recorded */
+RILLE_API rille_tensor *rille_embedding(rille_tensor *index, rille_tensor *weight); /* rows of weight [n, d]: int64 [...] from index_base -> [..., d] */
 
 /* ---- Arithmetic: elementwise, broadcasting ------------------------------------------------------------------------ */
 
@@ -383,6 +384,7 @@ RILLE_API rille_tensor *rille_activate_with(rille_tensor *x, rille_activation ac
 RILLE_API rille_tensor *rille_derivative_with(rille_tensor *x, rille_activation act, int order, const double *params,
                                               rille_tensor *const *tensors);
 RILLE_API rille_tensor *rille_rrelu_training(rille_tensor *x, double lower, double upper); /* x > 0 ? x : a x, with an a from lower to upper drawn for each element; rille_rrelu takes the mean */
+RILLE_API rille_tensor *rille_dropout(rille_tensor *x, double p); /* each element times 0, with probability p, or else 1 / (1 - p); drawn anew by each call, for training. p = 1: all times 0. Integers give float32 */
 RILLE_API rille_tensor *rille_softmax(rille_tensor *x, int dim);     /* exp(x - max) / sum exp(x - max) along dim; all -Inf gives NaN */
 RILLE_API rille_tensor *rille_log_softmax(rille_tensor *x, int dim); /* x - max - log sum exp(x - max) along dim */
 RILLE_API rille_tensor *rille_softmin(rille_tensor *x, int dim);     /* softmax(-x) along dim */

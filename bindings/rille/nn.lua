@@ -9,6 +9,7 @@
 -- nn.Linear nn.Sequential nn.Flatten
 -- nn.Conv1d nn.Conv2d nn.MaxPool1d nn.MaxPool2d nn.AvgPool1d nn.AvgPool2d
 -- nn.BatchNorm1d nn.BatchNorm2d nn.LayerNorm nn.GroupNorm nn.RMSNorm
+-- nn.Dropout nn.Embedding
 -- nn.RNN nn.LSTM nn.GRU   over whole sequences
 -- nn.Softmax nn.LogSoftmax nn.Softmin nn.Sparsemax nn.Hardmax   along a dimension, the last one by default; so are
 -- nn.GLU nn.ReGLU nn.BilinearGLU ... nn.Maxout nn.CReLU         which change its size
@@ -21,6 +22,8 @@
 local rille = require "rille"
 local check = require "rille.check"
 local convolution = require "rille.nn.convolution"
+local dropout = require "rille.nn.dropout"
+local embedding = require "rille.nn.embedding"
 local init = require "rille.nn.initialization"
 local layers = require "rille.nn.layers"
 local module = require "rille.nn.module"
@@ -34,7 +37,7 @@ for _, name in ipairs { "Linear", "Sequential", "Flatten", table.unpack(layers.a
     nn[name] = layers[name]
 end
 
-for _, topic in ipairs { convolution, normalization, pooling, recurrent } do
+for _, topic in ipairs { convolution, dropout, embedding, normalization, pooling, recurrent } do
     for name, class in pairs(topic) do
         nn[name] = class
     end

@@ -45,6 +45,10 @@ typedef union rl_attributes { /* what an operation must remember beside tensors 
     } bounds;
     rille_convolution convolution;
     struct {
+        double p;
+        uint64_t seed, first; /* of the random numbers that it drew */
+    } dropout;
+    struct {
         int64_t shape[4];                /* x as samples, groups, channels of a group, elements of a channel */
         bool by_channel, centred, fixed; /* statistics are a channel's over all samples; have a mean; are constants */
         int weight, bias;                /* which inputs they are; 0: there is none */

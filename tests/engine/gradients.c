@@ -182,6 +182,16 @@ FUNCTION(f_max_pool1d, rille_max_pool1d(rille_transpose(x[0], 0, 1), &(rille_poo
 FUNCTION(f_max_pool2d, rille_max_pool2d(x[0], &(rille_pooling){.kernel = {2, 3}, .stride = {1, 2}, .padding = {1, 1}}))
 FUNCTION(f_avg_pool1d, rille_avg_pool1d(rille_transpose(x[0], 0, 1), &(rille_pooling){.kernel = {3}, .stride = {2}}))
 FUNCTION(f_avg_pool2d, rille_avg_pool2d(x[0], &(rille_pooling){.kernel = {2, 2}, .padding = {1, 0}, .exclude_padding = true}))
+FUNCTION(f_embedding, rille_embedding(rille_reshape(index_of(cx), 2, (int64_t[]){2, 2}), x[0]))
+
+static rille_tensor *f_dropout(rille_context *cx, inputs x, int count, void *user)
+{
+    (void)count;
+    (void)user;
+    rille_manual_seed(cx, 7); /* the same elements each time */
+    return rille_dropout(rille_transpose(x[0], 0, 1), 0.4);
+}
+
 FUNCTION(f_batch_norm, rille_batch_norm(x[0], NULL, NULL, x[1], x[2], true, 0.1, 0.1))
 FUNCTION(f_batch_norm_alone, rille_batch_norm(rille_transpose(x[0], 0, 1), NULL, NULL, NULL, NULL, true, 0.1, 0.1))
 FUNCTION(f_layer_norm, rille_layer_norm(rille_transpose(x[0], 0, 1), 2, (int64_t[]){2, 3}, x[1], x[2], 0.1))
@@ -508,6 +518,8 @@ static const sample samples[] = {
     {"avg_pool1d of a transpose", RL_OP_avg_pool, f_avg_pool1d, ONE(R2(7, 2), -2, 2), false},
     {"avg_pool2d", RL_OP_avg_pool, f_avg_pool2d, ONE(R3(2, 3, 4), -2, 2), false},
     {"avg_pool_spread", RL_OP_avg_pool_spread, f_avg_pool_spread, ONE(R2(2, 5), -2, 2), false},
+    {"embedding", RL_OP_index_select, f_embedding, ONE(R2(3, 2), -2, 2), false},
+    {"dropout", RL_OP_dropout, f_dropout, ONE(R2(3, 4), -2, 2), false},
     {"batch_norm", RL_OP_normalise, f_batch_norm, 3, {{R3(2, 3, 2), -2, 2}, {R1(3), -1, 2}, {R1(3), -1, 1}}, false},
     {"batch_norm of a transpose", RL_OP_normalise, f_batch_norm_alone, ONE(R2(2, 4), -2, 2), false},
     {"batch_norm by constants",

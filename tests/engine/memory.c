@@ -377,6 +377,8 @@ static rille_tensor *gradient_of_reductions(rille_context *cx, const bench *b)
     X(conv2d, rille_conv2d(b->images, b->images, NULL, &(rille_convolution){.padding = {1, 2}}))                               \
     X(max_pool, rille_max_pool2d(b->turned, &(rille_pooling){.kernel = {2, 2}}))                                               \
     X(avg_pool_of_integers, rille_avg_pool1d(b->whole, &(rille_pooling){.kernel = {2}}))                                       \
+    X(dropout, rille_dropout(b->turned, 0.5))                                                                                  \
+    X(embedding, rille_embedding(b->places, b->turned))                                                                        \
     X(batch_norm, rille_batch_norm(b->turned, b->running_mean, b->running_var, b->bias, b->bias, true, 0.1, 0.1))              \
     X(layer_norm, rille_layer_norm(b->turned, 1, (int64_t[]){4}, b->bias, b->bias, 0.1))                                       \
     X(tanh, rille_tanh(b->turned))                                                                                             \

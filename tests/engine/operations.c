@@ -4,6 +4,7 @@
 
 #include <float.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A shape that broadcasts to the given one. */
@@ -557,5 +558,58 @@ Test(reductions, messages)
     t = rille_zeros(cx, RILLE_FLOAT32, SHAPE(2, 0));
     EXPECT_FAILS(cx, rille_sum(t, (int[]){1, 1}, 2, false), RILLE_ERROR_ARGUMENT, "sum: dimension 2 is named twice");
     EXPECT_FAILS(cx, rille_max(t, 1, false), RILLE_ERROR_SHAPE, "max: dimension 2 of shape [2, 0] is empty");
+    rille_close(cx);
+}
+
+/* ---- Dropout, embedding ---- */
+
+Test(dropout, is_by_element)
+{
+    enum { N = 9001 };
+    for (int k = 0; k < 2; k++) {
+        const rille_dtype dtype = k == 0 ? RILLE_FLOAT32 : RILLE_FLOAT64;
+        rille_context *cx = rille_open(&(rille_options){.threads = 2, .seed = 4});
+        rille_tensor *ones = rille_full(cx, dtype, SHAPE(N), 1), *y = rille_dropout(ones, 0.25);
+        int64_t dropped = 0;
+        for (int64_t i = 0; i < N; i++) {
+            dropped += value_of(y, i) == 0;
+            cr_assert(value_of(y, i) == 0 || value_of(y, i) == converted(dtype, 4 / 3.0));
+        }
+        cr_expect(llabs(dropped - N / 4) < 4 * 41, "%lld of %d", (long long)dropped, N); /* deviation: 41 */
+        rille_manual_seed(cx, 4); /* which ones is the same for a part, and for integers */
+        rille_tensor *part = rille_dropout(rille_full(cx, RILLE_INT64, SHAPE(1001), 1), 0.25);
+        cr_expect_eq(rille_dtype_of(part), RILLE_FLOAT32);
+        for (int64_t i = 0; i < 1001; i++)
+            cr_assert((value_of(part, i) == 0) == (value_of(y, i) == 0), "element %lld", (long long)i);
+        EXPECT_VALUES(rille_dropout(F32(cx, 1, -1, INFINITY, NAN), 1), 0, -0.0, NAN, NAN);
+        EXPECT_VALUES(rille_dropout(F64(cx, 1, -1, INFINITY, NAN), 0), 1, -1, INFINITY, NAN);
+        cr_expect(has_shape(rille_dropout(rille_zeros(cx, dtype, SHAPE(0, 3)), 0.5), SHAPE(0, 3)));
+        EXPECT_NO_ERROR(cx);
+        EXPECT_FAILS(cx, rille_dropout(ones, -0.5), RILLE_ERROR_ARGUMENT,
+                     "dropout: p is -0.5; a probability from 0 to 1 expected");
+        EXPECT_FAILS(cx, rille_dropout(ones, (double)NAN), RILLE_ERROR_ARGUMENT,
+                     "dropout: p is nan; a probability from 0 to 1 expected");
+        rille_close(cx);
+    }
+}
+
+Test(embedding, picks_rows)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *weight = rille_transpose(rille_reshape(rille_arange(cx, RILLE_FLOAT32, 0, 6, 1), SHAPE(2, 3)), 0, 1);
+    rille_tensor *index = rille_transpose(rille_from(cx, RILLE_INT64, SHAPE(2, 2), (int64_t[]){2, 0, 1, 2}), 0, 1);
+    rille_tensor *y = rille_embedding(index, weight);
+    cr_expect(has_shape(y, SHAPE(2, 2, 2)));
+    EXPECT_VALUES(y, 2, 5, 1, 4, 0, 3, 2, 5);
+    cr_expect(has_shape(rille_embedding(rille_zeros(cx, RILLE_INT64, SHAPE(3, 0)), weight), SHAPE(3, 0, 2)));
+    EXPECT_VALUES(rille_embedding(rille_scalar(cx, RILLE_INT64, 1), weight), 1, 4);
+    EXPECT_NO_ERROR(cx);
+    EXPECT_FAILS(cx, rille_embedding(I64(cx, 1, 3), weight), RILLE_ERROR_INDEX,
+                 "embedding: index 3 at position 1 is not in 0 ... 2");
+    EXPECT_FAILS(
+        cx, rille_embedding(F32(cx, 1), weight), RILLE_ERROR_DTYPE,
+        "embedding: index is float32 [1], weight is [3, 2]; int64 [...], of 7 dimensions at most, and [n, d] expected");
+    EXPECT_FAILS(cx, rille_embedding(I64(cx, 1), I64(cx, 1)), RILLE_ERROR_SHAPE,
+                 "embedding: index is int64 [1], weight is [1]; int64 [...], of 7 dimensions at most, and [n, d] expected");
     rille_close(cx);
 }

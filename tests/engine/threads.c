@@ -106,6 +106,7 @@ FUNCTION(f_conv2d, rille_conv2d(x[0], x[1], x[2], &(rille_convolution){.padding 
 FUNCTION(f_conv2d_in_groups, rille_conv2d(x[0], x[1], NULL, &(rille_convolution){.groups = 3}))
 FUNCTION(f_max_pool2d, rille_max_pool2d(x[0], &(rille_pooling){.kernel = {3, 2}, .stride = {1, 2}}))
 FUNCTION(f_avg_pool2d, rille_avg_pool2d(x[0], &(rille_pooling){.kernel = {3, 2}, .stride = {1, 2}}))
+FUNCTION(f_dropout, rille_dropout(x[0], 0.3))
 FUNCTION(f_batch_norm, rille_batch_norm(x[0], NULL, NULL, x[1], x[2], true, 0.1, 1e-5))
 FUNCTION(f_layer_norm, rille_layer_norm(x[0], 1, rille_shape(x[1]), x[1], x[2], 1e-5))
 FUNCTION(f_rms_norm, rille_rms_norm(x[0], 1, rille_shape(x[1]), x[1], 1e-5))
@@ -280,6 +281,7 @@ static const sample samples[] = {
     {"max_pool_spread", RL_OP_max_pool_spread, f_max_pool_spread, 1, {{4, 3, 7, 59, 60}}},
     {"avg_pool2d", RL_OP_avg_pool, f_avg_pool2d, 1, {{4, 3, 7, 120, 121}}},
     {"avg_pool_spread", RL_OP_avg_pool_spread, f_avg_pool_spread, 1, {{4, 3, 7, 59, 60}}},
+    {"dropout", RL_OP_dropout, f_dropout, 1, {BIG}},
     {"batch_norm", RL_OP_normalise, f_batch_norm, 3, {BIG, {1, 700}, {1, 700}}},
     {"batch_norm of images", RL_OP_normalise, f_batch_norm, 3, {{4, 20, 7, 40, 41}, {1, 7}, {1, 7}}},
     {"layer_norm", RL_OP_normalise, f_layer_norm, 3, {BIG, {1, 700}, {1, 700}}},

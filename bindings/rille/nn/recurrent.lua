@@ -33,12 +33,6 @@ local function checked_options(name, options, own)
     return options
 end
 
--- Zero with probability p, else x / (1 - p).
-local function dropped(x, p)
-    local kept = rille.ge(rille.rand(x:shape(), { dtype = x:dtype() }), p)
-    return x * (kept:to(x:dtype()) / (1 - p))
-end
-
 -- The class of a layer with so many gates, whose step is run(self, x, weight_ih, weight_hh, options) -> output [, c_n].
 local function recurrent_class(name, gates, own, run)
     local class = module.Module:extend(name)
@@ -109,7 +103,7 @@ local function recurrent_class(name, gates, own, run)
         local output, h_n, c_n = self.batch_first and x:transpose(1, 2) or x, {}, {}
         for layer = 1, self.num_layers do
             if layer > 1 and self.training and self.dropout > 0 then
-                output = dropped(output, self.dropout)
+                output = rille.dropout(output, self.dropout)
             end
             output, c_n[layer] = run(self, output, self["weight_ih_l" .. layer], self["weight_hh_l" .. layer], {
                 bias_ih = self["bias_ih_l" .. layer] or nil,
