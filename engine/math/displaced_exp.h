@@ -49,10 +49,11 @@ RL_INLINE rl_displaced_24 rl_displaced_exp_24(double t, double u0)
     return rl_displaced_of_24(rl_exp_apart_24(-t), u0);
 }
 
-/* The same for |t| <= 700, which takes a third less: where a float comes out, e^-690 is as good as 0. */
+/* The same for |t| <= 700, and 0 above 590, where a float that comes of it is 0 even after a multiplication by the largest. */
 RL_INLINE rl_displaced_24 rl_displaced_bounded_24(double t, double u0)
 {
-    return rl_displaced_of_24(rl_exp_apart_bounded_24(-t), u0);
+    const rl_exp_parts_24 e = rl_exp_apart_bounded_24(-t);
+    return rl_displaced_of_24((rl_exp_parts_24){t > 590 ? 0 : e.power, e.p}, u0);
 }
 
 typedef struct rl_displaced_53 {

@@ -15,12 +15,12 @@
 #include "math/algebraic.h"
 #include "math/exp.h"
 
-/* e^-u for 0 <= u <= 700. Relative error < 2^-41. From 650 on, a float that comes of it is 0 even after a multiplication by the
- * largest float. */
+/* e^-u for 0 <= u <= 700; 0 above 650, where it is 0 even after a multiplication by the largest float. Relative error
+ * < 2^-41. */
 RL_INLINE double rl_erf_decay_24(double u)
 {
     const rl_exp_parts_24 e = rl_exp_apart_bounded_24(-u);
-    return rl_madd(e.power, e.p, e.power);
+    return u > 650 ? 0 : rl_madd(e.power, e.p, e.power);
 }
 
 /* |x|, `most` at most. */

@@ -189,7 +189,7 @@ RL_INLINE float rl_mish_single(float x)
     const float remainder = rl_madd_single(-T, D_low, rl_madd_single(-T, D, numerator) + numerator_low);
     const float finite = rl_at_most_single(bounded, 0x1.fffffep127F);
     const float product = rl_madd_single(bounded, T, finite * (remainder * inverse));
-    return negative ? product * e.power * 0x1p-64F : product;
+    return __builtin_copysignf(negative ? product * e.power * 0x1p-64F : product, x);
 }
 
 #endif

@@ -152,7 +152,7 @@ RL_INLINE float rl_times_logistic_single(float x, float z, float z_low)
     const float v_low = rl_madd_single(power, t, rl_madd_single(-power, hi, whole - v)) + rest;
     const float s = 1 / v, product = x * s;
     const float remainder = rl_madd_single(-product, v_low, rl_madd_single(-product, v, x));
-    return z > 20 ? x : rl_madd_single(remainder, s, product) * one;
+    return z > 20 ? x : __builtin_copysignf(rl_madd_single(remainder, s, product) * one, x);
 }
 
 /* Below beta x = -140, the result is 0 with any beta that there is. */
