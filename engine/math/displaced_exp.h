@@ -53,7 +53,7 @@ RL_INLINE rl_displaced_24 rl_displaced_exp_24(double t, double u0)
 RL_INLINE rl_displaced_24 rl_displaced_bounded_24(double t, double u0)
 {
     const rl_exp_parts_24 e = rl_exp_apart_bounded_24(-t);
-    return rl_displaced_of_24((rl_exp_parts_24){t > 590 ? 0 : e.power, e.p}, u0);
+    return rl_displaced_of_24((rl_exp_parts_24){.power = t > 590 ? 0 : e.power, .p = e.p}, u0);
 }
 
 typedef struct rl_displaced_53 {

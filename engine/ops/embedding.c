@@ -28,7 +28,7 @@ rille_tensor *rille_embedding(rille_tensor *index, rille_tensor *weight)
                 rille_dtype_name(index->dtype), RL_SHAPE(index), RL_SHAPE(weight), RILLE_MAX_RANK - 1);
         return NULL;
     }
-    rille_tensor *checked = rl_checked_index("embedding", index, weight->shape[0]);
+    rille_tensor *checked = rl_check_index("embedding", index, weight->shape[0]) ? rl_dense(index) : NULL;
     rille_tensor *out = checked == NULL ? NULL : rows_at(weight, checked);
     rl_free_temporary(checked, index);
     return out;
