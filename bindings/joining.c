@@ -113,10 +113,11 @@ static int chunk(lua_State *L)
     rlua_arguments(L, 3);
     int d = rlua_dimension_or(L, 3, 1);
     int64_t chunks = rlua_integer(L, 2, 2, "number of chunks");
+    int64_t size = rille_shape(rlua_check_tensor(L, 1))[d], each = 0;
     if (chunks < 1)
         rlua_bad_argument(L, 2, "%I chunks; 1 or more expected", (LUAI_UACINT)chunks);
-    int64_t size = rille_shape(rlua_check_tensor(L, 1))[d];
-    int64_t each = size / chunks + (size % chunks != 0);
+    else
+        each = size / chunks + (size % chunks != 0);
     int count = part_count(L, each == 0 ? chunks : size / each + (size % each != 0));
     rlua_list parts = rlua_list_empty(L, part_count(L, chunks));
     rlua_list_boxes(L, count);

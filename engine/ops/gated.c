@@ -270,7 +270,7 @@ static rille_tensor *crelu_forward(rille_tensor *x, int d)
 rille_tensor *rille_crelu(rille_tensor *x, int dim)
 {
     const int d = rl_enter("crelu", RL_LIST(x)) == NULL ? -1 : rl_dimension(x, "crelu", dim);
-    const rl_attributes attributes = {.range = {d, 0}};
+    const rl_attributes attributes = {.range = {.dim = d}};
     return d < 0 ? NULL : rl_record(crelu_forward(x, d), &rl_ops[RL_OP_crelu], RL_LIST(x), RL_LIST(x), &attributes);
 }
 

@@ -110,7 +110,7 @@ rille_tensor *rille_index_select(rille_tensor *t, int dim, rille_tensor *index)
         rl_free_temporary(in, t);
     if (picked != NULL)
         rl_free_temporary(picked, index);
-    rl_attributes attributes = {.range = {d, 0}};
+    rl_attributes attributes = {.range = {.dim = d}};
     return rl_record(out, &rl_ops[RL_OP_index_select], RL_LIST(t), RL_LIST(index), &attributes);
 }
 
@@ -138,7 +138,7 @@ static rille_tensor *index_add(rille_tensor *g, int rank, const int64_t *shape, 
     }
     rl_free_temporary(in, g);
     rl_free_temporary(picked, index);
-    rl_attributes attributes = {.range = {dim, 0}};
+    rl_attributes attributes = {.range = {.dim = dim}};
     return rl_record(out, &rl_ops[RL_OP_index_add], RL_LIST(g), RL_LIST(index), &attributes);
 }
 

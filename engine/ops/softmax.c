@@ -79,7 +79,7 @@ static rille_tensor *normalised(enum rl_op_id op, rille_tensor *x, int dim, map_
     const char *name = rl_ops[op].name;
     const int d = rl_enter(name, RL_LIST(x)) == NULL ? -1 : rl_dimension(x, name, dim);
     rille_tensor *out = d < 0 ? NULL : along(name, x, NULL, d, map, NULL);
-    const rl_attributes attributes = {.range = {d, 0}};
+    const rl_attributes attributes = {.range = {.dim = d}};
     return rl_record(out, &rl_ops[op], RL_LIST(x), what == SAVES_X ? RL_LIST(x) : RL_LIST(out), &attributes);
 }
 

@@ -11,9 +11,11 @@ rille_anomaly rille_set_anomaly(rille_context *cx, rille_anomaly mode)
     return was;
 }
 
+typedef enum flaw { FINITE, INFINITE, NOT_A_NUMBER } flaw; /* the worse the larger */
+
 typedef struct blemish {
-    enum { FINITE, INFINITE, NOT_A_NUMBER } kind; /* the worst that there is, */
-    int64_t at[RILLE_MAX_RANK];                   /* and where it is first */
+    flaw kind;                  /* the worst that there is, */
+    int64_t at[RILLE_MAX_RANK]; /* and where it is first */
 } blemish;
 
 static void look_at(const rille_tensor *t, const int64_t *at, blemish *worst)
@@ -23,8 +25,8 @@ static void look_at(const rille_tensor *t, const int64_t *at, blemish *worst)
         element += at[d] * t->stride[d];
     double x = t->dtype == RILLE_FLOAT32 ? (double)((const float *)(const void *)rl_data(t))[element]
                                          : ((const double *)(const void *)rl_data(t))[element];
-    int kind = isnan(x) ? NOT_A_NUMBER : isinf(x) ? INFINITE : FINITE;
-    if (kind <= (int)worst->kind)
+    const flaw kind = isnan(x) ? NOT_A_NUMBER : isinf(x) ? INFINITE : FINITE;
+    if (kind <= worst->kind)
         return;
     worst->kind = kind;
     for (int d = 0; d < t->rank; d++)

@@ -54,11 +54,13 @@ Test(graph, inner_gradients_on_demand)
 
 /* ---- Hooks ---- */
 
+typedef enum deed { LOOK, DOUBLE, REMOVE, FAIL, WRONG_SHAPE, WALK, WRITE } deed;
+
 typedef struct witness {
     int calls, released;
     double seen;
     rille_tensor *watched; /* a hook may remove itself: what it is on */
-    enum { LOOK, DOUBLE, REMOVE, FAIL, WRONG_SHAPE, WALK, WRITE } what;
+    deed what;
 } witness;
 
 static rille_tensor *witness_hook(rille_tensor *g, void *user)
@@ -132,7 +134,7 @@ Test(graph, hooks_of_leaves_outside_are_not_called)
 Test(graph, hooks_that_fail)
 {
     static const struct {
-        int what;
+        deed what;
         rille_status status;
         const char *message;
     } failing[] = {
