@@ -257,7 +257,8 @@ RL_INLINE double rl_xielu_parabola_53(double x, double a, double beta)
     const double scale = x > 1 ? 0x1p-100 : 1, back = x > 1 ? 0x1p200 : 1, t = x * scale;
     const rl_double_double product = rl_two_product(a, t), sum = rl_two_sum(product.hi, beta * scale);
     const double low = rl_magnitude(product.hi) > 0x1p-900 ? product.lo : 0, plain = sum.hi * t;
-    const double exact = rl_dd_times(rl_fast_two_sum(sum.hi, sum.lo + low), t);
+    const rl_double_double factor = rl_fast_two_sum(sum.hi, sum.lo + low);
+    const double exact = rl_copy_sign(rl_dd_times(factor, t), factor.hi * t); /* the sign of what underflows, too */
     const double limit = rl_times(rl_times(a, x) + beta, x);
     return x > 0x1.fffffffffffffp1023 ? limit : (plain < 0x1p900 ? exact : plain) * back;
 }
