@@ -523,13 +523,10 @@ tidy/bindings/%: $(OMP_H)
 	@clang-tidy --quiet bindings/$* -- $(CLANG_FLAGS) $(INCLUDE_BINDINGS) 2>/dev/null
 tidy/%: $(OMP_H)
 	@clang-tidy --quiet $* -- $(CLANG_FLAGS) $(INCLUDE_TESTS) -DRL_ISA=$(lastword $(ISAS)) 2>/dev/null
-# Off: casts of a tensor's bytes to its elements; uninitialised variables, of which gcc and clang-tidy know better; and that rows of
-# activations.def step past their last parameter.
+# Off: casts of a tensor's bytes to its elements, and uninitialised variables, of which gcc and clang-tidy know better.
 lint-cppcheck:
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --library=posix,lua --enable=warning,portability --inline-suppr -j $(NPROC) \
-	    --suppress=invalidPointerCast --suppress=uninitvar \
-	    --suppress=uselessAssignmentPtrArg:engine/activations/activations.def -DRL_ISA=generic -Iengine -I$(BUILD)/include \
-	    $(ENGINE) $(KERNELS) $(BINDINGS)
+	    --suppress=invalidPointerCast --suppress=uninitvar -DRL_ISA=generic -Iengine -I$(BUILD)/include $(ENGINE) $(KERNELS) $(BINDINGS)
 
 # ---- Install -------------------------------------------------------------------------------------------------------
 

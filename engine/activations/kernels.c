@@ -119,7 +119,8 @@ enum {
 #define CONSTANTS(count, name, ...)                                                                                            \
     const double *const name = params;                                                                                         \
     (void)name;                                                                                                                \
-    params += (count);
+    params += (count);                                                                                                         \
+    (void)params;
 #define F(...) return __VA_ARGS__;
 #define DF(...) return __VA_ARGS__;
 #define DDF(...) return __VA_ARGS__;
