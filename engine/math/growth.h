@@ -209,6 +209,15 @@ RL_INLINE float rl_selu_single(float x)
     return __builtin_copysignf(tiny ? result * 0x1p-64F : result, x);
 }
 
+#define RL_NOTHING (-700.0F) /* below, e^x is 0 to the double form, and so an infinite gradient times it is NaN */
+
+/* 1, or (hi + lo) power, or 0. */
+RL_INLINE rl_slope_single rl_slope_of_growth_single(float x, float hi, float lo, float power, bool deep, bool nothing)
+{
+    const float factor = nothing ? 0 : power;
+    return (rl_slope_single){x > 0 ? 1 : hi * factor, (x > 0) | nothing ? 0 : lo * factor, deep};
+}
+
 /* 1 or alpha e^x. */
 RL_INLINE rl_slope_single rl_elu_d1_single(float x, double alpha)
 {
@@ -220,7 +229,7 @@ RL_INLINE rl_slope_single rl_elu_d1_single(float x, double alpha)
         hi = alpha_hi * e.m;
         lo = rl_madd_single(alpha_hi, e.low, rl_madd_single(alpha_low, e.m, rl_madd_single(alpha_hi, e.m, -hi)));
     }
-    return (rl_slope_single){x > 0 ? 1 : hi * e.power, x > 0 ? 0 : lo * e.power, deep};
+    return rl_slope_of_growth_single(x, hi, lo, e.power, deep, x < RL_NOTHING);
 }
 
 /* 1 or e^(x / alpha). */
@@ -233,7 +242,7 @@ RL_INLINE rl_slope_single rl_celu_d1_single(float x, double alpha)
     const float z_low = rl_madd_single(inverse_low, bounded, rl_madd_single(inverse_hi, bounded, -z));
     const bool deep = x < (float)((double)RL_DEEP * alpha);
     const rl_growth_single e = rl_growth_of_single(z, z_low, rl_slope_offset_single(deep));
-    return (rl_slope_single){x > 0 ? 1 : e.m * e.power, x > 0 ? 0 : e.low * e.power, deep};
+    return rl_slope_of_growth_single(x, e.m, e.low, e.power, deep, x < (float)((double)RL_NOTHING * alpha));
 }
 
 /* S or S A e^x. */
