@@ -215,7 +215,7 @@ RL_INLINE float rl_selu_single(float x)
 RL_INLINE rl_slope_single rl_slope_of_growth_single(float x, float hi, float lo, float power, bool deep, bool nothing)
 {
     const float factor = nothing ? 0 : power;
-    return (rl_slope_single){x > 0 ? 1 : hi * factor, (x > 0) | nothing ? 0 : lo * factor, deep};
+    return (rl_slope_single){x > 0 ? 1 : hi * factor, ((x > 0) | nothing) ? 0 : lo * factor, deep};
 }
 
 /* 1 or alpha e^x. */
