@@ -74,28 +74,31 @@ static int bce_loss(lua_State *L)
     return plain(L, rille_bce_loss);
 }
 
+typedef rille_tensor *bent_loss(rille_tensor *x, rille_tensor *target, double bend, rille_reduction reduction);
+
+/* A loss with one number, 1 by default: the option that `options` names first. */
+static int bent(lua_State *L, bent_loss *loss, const char *const *options)
+{
+    check_pair(L, options);
+    double bend = rlua_option_number(L, 3, options[0], 1);
+    rille_reduction reduction = reduction_of(L, 3, false);
+    rlua_tensor *box = rlua_new(L);
+    rlua_finish(L, box, loss(rlua_check_tensor(L, 1), rlua_check_tensor(L, 2), bend, reduction));
+    return 1;
+}
+
 /* smooth_l1_loss(x, target [, {beta=1, reduction="mean"}]) */
 static int smooth_l1_loss(lua_State *L)
 {
     static const char *const options[] = {"beta", "reduction", NULL};
-    check_pair(L, options);
-    double beta = rlua_option_number(L, 3, "beta", 1);
-    rille_reduction reduction = reduction_of(L, 3, false);
-    rlua_tensor *box = rlua_new(L);
-    rlua_finish(L, box, rille_smooth_l1_loss(rlua_check_tensor(L, 1), rlua_check_tensor(L, 2), beta, reduction));
-    return 1;
+    return bent(L, rille_smooth_l1_loss, options);
 }
 
 /* huber_loss(x, target [, {delta=1, reduction="mean"}]) */
 static int huber_loss(lua_State *L)
 {
     static const char *const options[] = {"delta", "reduction", NULL};
-    check_pair(L, options);
-    double delta = rlua_option_number(L, 3, "delta", 1);
-    rille_reduction reduction = reduction_of(L, 3, false);
-    rlua_tensor *box = rlua_new(L);
-    rlua_finish(L, box, rille_huber_loss(rlua_check_tensor(L, 1), rlua_check_tensor(L, 2), delta, reduction));
-    return 1;
+    return bent(L, rille_huber_loss, options);
 }
 
 /* bce_with_logits(x, target [, {pos_weight=tensor, reduction="mean"}]) */
