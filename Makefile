@@ -452,6 +452,8 @@ bench: deps-test built ## build, then run every benchmark (ONLY=name: some)
 	$(submake) bench-programs
 	@for program in $(BENCH_PROGRAMS); do \
 	    case $${program##*/} in *"$(ONLY)"*) printf '\n== %s\n' $${program##*/}; $$program $$program.json ;; esac; done
+	@for script in $(wildcard tests/bench/*.lua); do name=$${script##*/}; name=$${name%.lua}; \
+	    case $$name in *"$(ONLY)"*) printf '\n== %s\n' $$name; $(COMMAND) $$script $(BUILD)/bench/$$name.json ;; esac; done
 
 .PHONY: bench-peers
 bench-peers: deps-peers built ## speed and error beside oneDNN, PyTorch and ONNX Runtime, installed where missing (ONLY=name: some)
@@ -486,7 +488,7 @@ format: ## rewrite the C files as .clang-format has them
 lint-format:
 	@clang-format --dry-run -Werror $(FORMATTED)
 lint-lua:
-	@luacheck --quiet $(wildcard bindings/bin/rille bindings/rille scripts tests/lua tests/bench/peers)
+	@luacheck --quiet $(wildcard bindings/bin/rille bindings/rille scripts tests/lua tests/bench)
 
 # Who may know what: the engine nothing of Lua, the bindings only rille.h, a lower floor of the engine nothing of an upper.
 FLOORS := base=1 math=1 tensor=2 activations=3 ops=4 autograd=5 flow=6 optim=6 io=6

@@ -1,6 +1,8 @@
 /* What belongs to the context as a whole: random seed, threads, memory, versions; and rille.raise. */
 #include "bindings.h"
 
+#include <time.h>
+
 #include <limits.h>
 
 /* rille.manual_seed(n): restarts the random numbers */
@@ -83,6 +85,15 @@ static int info(lua_State *L)
     return 1;
 }
 
+/* rille.clock(): seconds that have passed since some moment, by a clock that nobody sets: for measuring how long things take */
+static int wall_clock(lua_State *L)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    lua_pushnumber(L, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec);
+    return 1;
+}
+
 /* rille.raise(message) or rille.raise(format, ...), as string.format's: an error at the script's line. For Lua modules. */
 static int raise(lua_State *L)
 {
@@ -101,6 +112,6 @@ static int raise(lua_State *L)
 }
 
 const luaL_Reg rlua_context_functions[] = {
-    {"info", info},   {"manual_seed", manual_seed}, {"memory", memory}, {"memory_limit", memory_limit},
-    {"raise", raise}, {"threads", threads},         {NULL, NULL},
+    {"clock", wall_clock},          {"info", info},   {"manual_seed", manual_seed}, {"memory", memory},
+    {"memory_limit", memory_limit}, {"raise", raise}, {"threads", threads},         {NULL, NULL},
 };

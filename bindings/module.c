@@ -18,6 +18,7 @@ static const struct {
     {rlua_joining_both, FUNCTION | METHOD},       {rlua_joining_functions, FUNCTION},
     {rlua_lifetime_both, FUNCTION | METHOD},      {rlua_lifetime_functions, FUNCTION},
     {rlua_lifetime_metamethods, METAMETHOD},      {rlua_measure_functions, FUNCTION},
+    {rlua_probe_functions, FUNCTION},
     {rlua_reduction_both, FUNCTION | METHOD},     {rlua_selection_both, FUNCTION | METHOD},
     {rlua_shape_both, FUNCTION | METHOD},         {rlua_window_both, FUNCTION | METHOD},
     {rlua_normalisation_both, FUNCTION | METHOD}, {rlua_order_both, FUNCTION | METHOD},

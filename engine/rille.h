@@ -528,12 +528,34 @@ typedef struct rille_statistics {   /* of one tensor, in one pass */
     double log10_norm;              /* log10 of the Euclidean norm of the finite elements, so that 1e-60 and 1e+60 survive; -Inf where all are 0 */
     double min, max;                /* of the finite elements; NaN where there are none */
     int64_t zeros, subnormals, nans, infinities;
+    int64_t dead;                   /* units (last dimension; rank 1 or more) that are 0 in every row */
+    int64_t within;                 /* elements in the intervals that were given; 0 where none were */
 } rille_statistics;
+#define RILLE_MAX_INTERVALS 8
+typedef struct rille_intervals { /* closed: low[i] <= x <= high[i], in ascending order */
+    int count;                   /* -1: there are more than RILLE_MAX_INTERVALS, and none is given */
+    double low[RILLE_MAX_INTERVALS], high[RILLE_MAX_INTERVALS];
+} rille_intervals;
 RILLE_API rille_status rille_measure(rille_tensor *t, rille_statistics *statistics);
+/* Many in one parallel pass: statistics[i] of tensors[i], which may be NULL (count is then 0); within: NULL, or for each tensor NULL
+ * or the intervals in which its elements are counted. */
+RILLE_API rille_status rille_measure_many(rille_context *cx, int count, rille_tensor *const *tensors, const rille_intervals *const *within,
+                                          rille_statistics *statistics);
+/* Statistics of tensors[i] - previous[i], after which previous[i] holds what tensors[i] does: how far an optimiser moved its
+ * parameters since the last call. Contiguous, floating, of one shape and dtype. */
+RILLE_API rille_status rille_measure_changes(rille_context *cx, int count, rille_tensor *const *tensors, rille_tensor *const *previous,
+                                             rille_statistics *statistics);
+/* Where |f'(x)| < threshold, found once, so that counting saturated inputs costs two comparisons each. */
+RILLE_API rille_status rille_flat_intervals(rille_context *cx, rille_activation act, const double *params, double threshold,
+                                            rille_intervals *flat);
 RILLE_API rille_status rille_measure_saturated(rille_tensor *x, rille_activation act, const double *params, double threshold,
                                                double *share); /* of x's elements with |f'(x)| < threshold */
 RILLE_API rille_status rille_measure_below(rille_tensor *t, double threshold, double *share); /* of t's elements with |t| < threshold */
 RILLE_API rille_status rille_measure_dead(rille_tensor *y, double *share); /* of the units (last dimension of y) that are 0 in every row */
+
+/* count[i], i = 0 ... bins - 1: elements of t between low + i w and low + (i + 1) w, w = (high - low) / bins; `high` itself is of the
+ * last bin. What is outside, and NaN, counts nowhere. */
+RILLE_API rille_status rille_histogram(rille_tensor *t, double low, double high, size_t bins, int64_t *count);
 
 /* ---- Files ---------------------------------------------------------------------------------------------------------- */
 

@@ -14,64 +14,129 @@ static double folded(double *lane)
 }
 
 /* I: a signed integer of T's size, so that counts fill the same vectors as elements. */
-#define DEFINE_KERNELS(T, I, smallest_normal)                                                                                  \
-    static void classify_##T(size_t n, const T *x, rl_moments *m)                                                              \
+#define DEFINE_CLASSIFY(T, I, smallest_normal)                                                                                 \
+    static void take_apart_##T(size_t n, const T *x, rl_moments *m) /* where not all are finite */                             \
     {                                                                                                                          \
-        I zeros = 0, subnormals = 0, nans = 0, infinities = 0;                                                                 \
+        I nans = 0;                                                                                                            \
         T least = (T)INFINITY, most = -(T)INFINITY;                                                                            \
-        _Pragma("omp simd reduction(+ : zeros, subnormals, nans, infinities)") for (size_t i = 0; i < n; i++)                  \
-        {                                                                                                                      \
-            const T size = x[i] < 0 ? -x[i] : x[i];                                                                            \
-            zeros += size == 0 ? 1 : 0;                                                                                        \
-            subnormals += size < (smallest_normal) ? 1 : 0;                                                                    \
-            nans += x[i] != x[i] ? 1 : 0;                                                                                      \
-            infinities += size == (T)INFINITY ? 1 : 0;                                                                         \
-        }                                                                                                                      \
-        _Pragma("omp simd reduction(min : least) reduction(max : most)") for (size_t i = 0; i < n; i++)                        \
+        _Pragma("omp simd reduction(+ : nans) reduction(min : least) reduction(max : most)") for (size_t i = 0; i < n; i++)    \
         {                                                                                                                      \
             const T size = x[i] < 0 ? -x[i] : x[i];                                                                            \
             const T low = size < (T)INFINITY ? x[i] : (T)INFINITY, high = size < (T)INFINITY ? x[i] : -(T)INFINITY;            \
+            nans += x[i] != x[i] ? 1 : 0;                                                                                      \
             least = low < least ? low : least;                                                                                 \
             most = high > most ? high : most;                                                                                  \
         }                                                                                                                      \
-        *m = (rl_moments){.zeros = zeros,                                                                                      \
-                          .subnormals = subnormals - zeros,                                                                    \
-                          .nans = nans,                                                                                        \
-                          .infinities = infinities,                                                                            \
-                          .finite = (int64_t)n - nans - infinities,                                                            \
-                          .min = (double)least,                                                                                \
-                          .max = (double)most};                                                                                \
+        m->nans = nans;                                                                                                        \
+        m->infinities = (int64_t)n - m->finite - nans;                                                                         \
+        m->min = (double)least;                                                                                                \
+        m->max = (double)most;                                                                                                 \
     }                                                                                                                          \
                                                                                                                                \
-    /* (x 2^-scale - origin)^power, power 1 or 2; 0 where x is not finite */                                                   \
-    static inline double term_##T(T x, rl_power_of_two down, double origin, bool squared)                                      \
+    static void classify_##T(size_t n, const T *x, rl_moments *m)                                                              \
     {                                                                                                                          \
-        const double d = rl_scaled((double)x, down) - origin;                                                                  \
-        return fabs((double)x) < (double)INFINITY ? (squared ? d * d : d) : 0;                                                 \
-    }                                                                                                                          \
-    static inline double sum_of_terms_##T(size_t n, const T *x, rl_power_of_two down, double origin, bool squared)             \
+        I finite = 0, small = 0, zeros = 0;                                                                                    \
+        T least = (T)INFINITY, most = -(T)INFINITY;                                                                            \
+        _Pragma("omp simd reduction(+ : finite, small) reduction(min : least) reduction(max : most)") for (size_t i = 0;       \
+                                                                                                           i < n; i++)         \
+        {                                                                                                                      \
+            const T size = x[i] < 0 ? -x[i] : x[i];                                                                            \
+            finite += size < (T)INFINITY ? 1 : 0;                                                                              \
+            small += size < (smallest_normal) ? 1 : 0;                                                                         \
+            least = x[i] < least ? x[i] : least;                                                                               \
+            most = x[i] > most ? x[i] : most;                                                                                  \
+        }                                                                                                                      \
+        if (small > 0)                                                                                                         \
+            _Pragma("omp simd reduction(+ : zeros)") for (size_t i = 0; i < n; i++) zeros += x[i] == 0 ? 1 : 0;                \
+        *m = (rl_moments){                                                                                                     \
+            .zeros = zeros, .subnormals = small - zeros, .finite = finite, .min = (double)least, .max = (double)most};         \
+        if (finite < (I)n)                                                                                                     \
+            take_apart_##T(n, x, m);                                                                                           \
+    }
+
+DEFINE_CLASSIFY(float, int32_t, FLT_MIN)
+DEFINE_CLASSIFY(double, int64_t, DBL_MIN)
+
+typedef struct sums {
+    double first, second; /* of d and d^2 */
+} sums;
+
+/* Of d = x 2^-scale - origin over the finite x. float32 needs no scale: its squares stay in float64's range. */
+#define DEFINE_SUMS(name, T, value)                                                                                            \
+    static sums name(size_t n, const T *x, rl_power_of_two down, double origin)                                                \
     {                                                                                                                          \
-        double lane[LANES] = {0};                                                                                              \
+        double first[LANES] = {0}, second[LANES] = {0};                                                                        \
         size_t i = 0;                                                                                                          \
+        (void)down;                                                                                                            \
         for (; i + LANES <= n; i += LANES)                                                                                     \
-            for (size_t k = 0; k < LANES; k++)                                                                                 \
-                lane[k] += term_##T(x[i + k], down, origin, squared);                                                          \
-        for (size_t k = 0; i + k < n; k++)                                                                                     \
-            lane[k] += term_##T(x[i + k], down, origin, squared);                                                              \
-        return folded(lane);                                                                                                   \
-    }                                                                                                                          \
-                                                                                                                               \
-    static void moments_##T(size_t n, const void *data, rl_moments *m)                                                         \
+            _Pragma("omp simd") for (size_t k = 0; k < LANES; k++)                                                             \
+            {                                                                                                                  \
+                const double d = (value(x[i + k])) - origin;                                                                   \
+                first[k] += d;                                                                                                 \
+                second[k] += d * d;                                                                                            \
+            }                                                                                                                  \
+        for (size_t k = 0; i + k < n; k++) {                                                                                   \
+            const double d = (value(x[i + k])) - origin;                                                                       \
+            first[k] += d;                                                                                                     \
+            second[k] += d * d;                                                                                                \
+        }                                                                                                                      \
+        return (sums){folded(first), folded(second)};                                                                          \
+    }
+#define AS_IT_IS(x) (double)(x)
+#define FINITE(x) (fabs((double)(x)) < (double)INFINITY ? (double)(x) : origin)
+#define SCALED(x) (fabs(x) < (double)INFINITY ? rl_scaled(x, down) : origin)
+DEFINE_SUMS(sums_of_finite, float, AS_IT_IS)
+DEFINE_SUMS(sums_of_float, float, FINITE)
+DEFINE_SUMS(sums_of_double, double, SCALED)
+
+/* Around the middle of what is there, so that a mean far from 0 takes nothing from the deviations. */
+static void moments_float(size_t n, const void *data, rl_moments *m)
+{
+    const float *x = data;
+    classify_float(n, x, m);
+    if (m->finite == 0)
+        return;
+    const double origin = 0.5 * (m->min + m->max), count = (double)m->finite;
+    const sums s = (m->finite == (int64_t)n ? sums_of_finite : sums_of_float)(n, x, (rl_power_of_two){1, 1}, origin);
+    m->mean = origin + s.first / count;
+    m->deviation = fmax(0, s.second - s.first * (s.first / count));
+}
+
+static void moments_double(size_t n, const void *data, rl_moments *m)
+{
+    const double *x = data;
+    classify_double(n, x, m);
+    const double largest = fmax(fabs(m->min), fabs(m->max));
+    if (m->finite == 0 || largest == 0)
+        return;
+    frexp(largest, &m->scale);
+    const rl_power_of_two down = rl_power_of_two_at(-m->scale);
+    m->mean = sums_of_double(n, x, down, 0).first / (double)m->finite;
+    m->deviation = sums_of_double(n, x, down, m->mean).second;
+}
+
+#define next_float nextafterf
+#define next_double nextafter
+#define DEFINE_KERNELS(T, I)                                                                                                   \
+    static void subtract_##T(size_t n, const void *data, void *previous, void *result)                                         \
     {                                                                                                                          \
         const T *x = data;                                                                                                     \
-        classify_##T(n, x, m);                                                                                                 \
-        const double largest = fmax(fabs(m->min), fabs(m->max));                                                               \
-        if (m->finite == 0 || largest == 0)                                                                                    \
-            return;                                                                                                            \
-        frexp(largest, &m->scale);                                                                                             \
-        const rl_power_of_two down = rl_power_of_two_at(-m->scale);                                                            \
-        m->mean = sum_of_terms_##T(n, x, down, 0, false) / (double)m->finite;                                                  \
-        m->deviation = sum_of_terms_##T(n, x, down, m->mean, true);                                                            \
+        T *old = previous, *difference = result;                                                                               \
+        _Pragma("omp simd") for (size_t i = 0; i < n; i++)                                                                     \
+        {                                                                                                                      \
+            difference[i] = x[i] - old[i];                                                                                     \
+            old[i] = x[i];                                                                                                     \
+        }                                                                                                                      \
+    }                                                                                                                          \
+                                                                                                                               \
+    static size_t count_within_##T(size_t n, const void *data, double low, double high)                                        \
+    {                                                                                                                          \
+        const T *x = data, most = (T)high, least = (T)low; /* rounded, these may have moved outwards */                        \
+        const T from = (double)least < low ? next_##T(least, (T)INFINITY) : least;                                             \
+        const T to = (double)most > high ? next_##T(most, -(T)INFINITY) : most;                                                \
+        I count = 0;                                                                                                           \
+        _Pragma("omp simd reduction(+ : count)") for (size_t i = 0; i < n; i++) count += (x[i] >= from) & (x[i] <= to);        \
+        return (size_t)count;                                                                                                  \
     }                                                                                                                          \
                                                                                                                                \
     static size_t count_below_##T(size_t n, const void *data, double threshold)                                                \
@@ -91,11 +156,13 @@ static double folded(double *lane)
                 alive[j] |= x[i * units + j] != 0;                                                                             \
     }
 
-DEFINE_KERNELS(float, int32_t, FLT_MIN)
-DEFINE_KERNELS(double, int64_t, DBL_MIN)
+DEFINE_KERNELS(float, int32_t)
+DEFINE_KERNELS(double, int64_t)
 
 const rl_flow_kernels RL_ISA_NAME(rl_flow_kernels) = {
     .moments = {moments_float, moments_double},
+    .subtract = {subtract_float, subtract_double},
+    .count_within = {count_within_float, count_within_double},
     .count_below = {count_below_float, count_below_double},
     .mark_nonzero = {mark_nonzero_float, mark_nonzero_double},
 };

@@ -30,6 +30,8 @@ static inline double rl_scaled(double x, rl_power_of_two p)
 /* By dtype: float32, float64. Dense elements. */
 typedef struct rl_flow_kernels {
     void (*moments[2])(size_t n, const void *x, rl_moments *m);                     /* n <= RL_MOST_MEASURED */
+    void (*subtract[2])(size_t n, const void *x, void *previous, void *result);     /* result = x - previous; previous = x */
+    size_t (*count_within[2])(size_t n, const void *x, double low, double high);    /* n as above; low <= x <= high */
     size_t (*count_below[2])(size_t n, const void *x, double threshold);            /* of |x| < threshold */
     void (*mark_nonzero[2])(size_t rows, size_t units, const void *x, bool *alive); /* alive[j] = true where x[i, j] != 0 */
 } rl_flow_kernels;

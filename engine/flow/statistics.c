@@ -46,49 +46,86 @@ static rl_moments fold(rl_moments a, rl_moments b)
     return m;
 }
 
+/* ---- Many tensors in one parallel pass ---- */
+
+/* One tensor of the many; chunks holds what was found in each RL_MOST_MEASURED of its elements. */
+typedef struct subject {
+    rille_dtype dtype;
+    const char *x;
+    char *previous; /* NULL, or what x is compared with: x - previous is measured, and previous becomes x */
+    const rille_intervals *within;
+    size_t n, units; /* elements; the size of the last dimension, 0 where there is none */
+    size_t first;    /* of its chunks, among all */
+} subject;
+
+typedef struct chunk {
+    rl_moments moments;
+    int64_t within;
+} chunk;
+
 typedef struct measure_work {
-    const rille_tensor *t; /* dense, floating */
-    rl_moments *chunk;
+    const subject *subjects;
+    const int *owner; /* of each chunk: which subject */
+    chunk *chunks;
 } measure_work;
 
-static void measure_chunk(void *work, size_t begin, size_t end)
+static int64_t count_within(const subject *s, size_t n, const void *x)
+{
+    int64_t count = 0;
+    for (int i = 0; s->within != NULL && i < s->within->count; i++)
+        count += (int64_t)rl_flow_kernels_pick()->count_within[s->dtype](n, x, s->within->low[i], s->within->high[i]);
+    return count;
+}
+
+static void measure_chunks(void *work, size_t begin, size_t end)
 {
     const measure_work *w = work;
-    rl_flow_kernels_pick()->moments[w->t->dtype](end - begin, rl_data(w->t) + begin * rille_dtype_size(w->t->dtype),
-                                                 &w->chunk[begin / RL_MOST_MEASURED]);
+    const rl_flow_kernels *kernels = rl_flow_kernels_pick();
+    double difference[RL_MOST_MEASURED];
+    for (size_t i = begin; i < end; i++) {
+        const subject *s = &w->subjects[w->owner[i]];
+        const size_t from = (i - s->first) * RL_MOST_MEASURED, left = s->n - from, item = rille_dtype_size(s->dtype);
+        const size_t n = left < RL_MOST_MEASURED ? left : RL_MOST_MEASURED;
+        const char *x = s->x + from * item;
+        if (s->previous == NULL) {
+            kernels->moments[s->dtype](n, x, &w->chunks[i].moments);
+            w->chunks[i].within = count_within(s, n, x);
+        } else {
+            kernels->subtract[s->dtype](n, x, s->previous + from * item, difference);
+            kernels->moments[s->dtype](n, difference, &w->chunks[i].moments);
+        }
+    }
 }
 
-static rille_status measure_dense(rille_tensor *t, rl_moments *total)
+/* Units that are 0 in every row. As long as fewer elements are 0 than there are rows, none is. */
+static rille_status count_dead(rille_context *cx, const subject *s, rille_statistics *statistics)
 {
-    rille_context *cx = t->context;
-    size_t chunks = rl_chunks((size_t)t->numel, RL_MOST_MEASURED);
-    measure_work w = {t, rl_allocate(cx, chunks * sizeof *w.chunk)};
-    if (w.chunk == NULL)
+    const size_t rows = s->units == 0 ? 0 : s->n / s->units;
+    if (rows == 0 && s->units > 0)
+        statistics->dead = (int64_t)s->units;
+    if (rows == 0 || (size_t)statistics->zeros < rows)
+        return RILLE_OK;
+    bool *alive = rl_allocate_zeroed(cx, s->units * sizeof *alive);
+    if (alive == NULL)
         return RILLE_ERROR_MEMORY;
-    rille_status status = rl_parallel_for(cx, "measure", (size_t)t->numel, RL_MOST_MEASURED, measure_chunk, &w);
-    *total = (rl_moments){.min = INFINITY, .max = -INFINITY};
-    for (size_t i = 0; status == RILLE_OK && i < chunks; i++)
-        *total = fold(*total, w.chunk[i]);
-    rl_release(cx, w.chunk, chunks * sizeof *w.chunk);
-    return status;
+    rl_flow_kernels_pick()->mark_nonzero[s->dtype](rows, s->units, s->x, alive);
+    for (size_t j = 0; j < s->units; j++)
+        statistics->dead += !alive[j];
+    rl_release(cx, alive, s->units * sizeof *alive);
+    return RILLE_OK;
 }
 
-rille_status rille_measure(rille_tensor *t, rille_statistics *statistics)
+static void put_statistics(const subject *s, const chunk *chunks, rille_statistics *statistics)
 {
-    if (rl_enter("measure", RL_LIST(t)) == NULL)
-        return RILLE_ERROR_NULL;
-    rille_tensor *wide = rl_as(t, rl_is_floating(t->dtype) ? t->dtype : RILLE_FLOAT64);
-    rille_tensor *dense = wide == NULL ? NULL : rl_dense(wide);
-    rl_moments m = {0};
-    rille_status status = dense == NULL ? RILLE_ERROR_MEMORY : measure_dense(dense, &m);
-    rl_free_temporary(dense, wide);
-    rl_free_temporary(wide, t);
-    if (status != RILLE_OK)
-        return status;
-    const double n = (double)m.finite;
-    const double log10_of_scale = m.scale * 0.30102999566398119521;
+    rl_moments m = {.min = INFINITY, .max = -INFINITY};
+    int64_t within = 0;
+    for (size_t i = 0; i < rl_chunks(s->n, RL_MOST_MEASURED); i++) {
+        m = fold(m, chunks[i].moments);
+        within += chunks[i].within;
+    }
+    const double n = (double)m.finite, log10_of_scale = m.scale * 0.30102999566398119521;
     *statistics = (rille_statistics){
-        .count = t->numel,
+        .count = (int64_t)s->n,
         .mean = n > 0 ? scaled_by(m.mean, m.scale) : NAN,
         .std = n > 0 ? scaled_by(sqrt(m.deviation / n), m.scale) : NAN,
         .log10_norm = log10_of_scale + 0.5 * log10(m.deviation + n * m.mean * m.mean),
@@ -98,8 +135,129 @@ rille_status rille_measure(rille_tensor *t, rille_statistics *statistics)
         .subnormals = m.subnormals,
         .nans = m.nans,
         .infinities = m.infinities,
+        .within = within,
     };
+}
+
+static rille_status measure_subjects(rille_context *cx, const char *operation, int count, subject *subjects,
+                                     rille_statistics *statistics)
+{
+    enum { GRAIN = RL_GRAIN_MEDIUM / RL_MOST_MEASURED };
+    size_t total = 0;
+    for (int i = 0; i < count; i++) {
+        subjects[i].first = total;
+        total += rl_chunks(subjects[i].n, RL_MOST_MEASURED);
+    }
+    int *owner = rl_allocate(cx, total * sizeof *owner);
+    chunk *chunks = owner == NULL ? NULL : rl_allocate(cx, total * sizeof *chunks);
+    rille_status status = chunks == NULL ? RILLE_ERROR_MEMORY : RILLE_OK;
+    if (status == RILLE_OK) {
+        for (int i = 0; i < count; i++)
+            for (size_t k = 0; k < rl_chunks(subjects[i].n, RL_MOST_MEASURED); k++)
+                owner[subjects[i].first + k] = i;
+        measure_work w = {subjects, owner, chunks};
+        status = rl_parallel_for(cx, operation, total, GRAIN, measure_chunks, &w);
+    }
+    for (int i = 0; status == RILLE_OK && i < count; i++) {
+        put_statistics(&subjects[i], chunks + subjects[i].first, &statistics[i]);
+        status = count_dead(cx, &subjects[i], &statistics[i]);
+    }
+    rl_release(cx, chunks, total * sizeof *chunks);
+    rl_release(cx, owner, total * sizeof *owner);
+    return status;
+}
+
+/* t, or a temporary that is dense and floating. */
+static rille_tensor *measurable(rille_tensor *t)
+{
+    rille_tensor *wide = rl_as(t, rl_is_floating(t->dtype) ? t->dtype : RILLE_FLOAT64);
+    rille_tensor *dense = wide == NULL ? NULL : rl_dense(wide);
+    if (dense != wide)
+        rl_free_temporary(wide, t);
+    return dense;
+}
+
+rille_status rille_measure_many(rille_context *cx, int count, rille_tensor *const *tensors,
+                                const rille_intervals *const *within, rille_statistics *statistics)
+{
+    if (cx == NULL)
+        return RILLE_ERROR_NULL;
+    if (count > 0 && (tensors == NULL || statistics == NULL))
+        return rl_fail(cx, RILLE_ERROR_NULL, "measure_many: %s NULL",
+                       tensors == NULL ? "the list of tensors is" : "the statistics are");
+    for (int i = 0; i < count; i++)
+        if (tensors[i] != NULL && tensors[i]->context != cx)
+            return rl_fail(cx, RILLE_ERROR_ARGUMENT, "measure_many: tensor %d is of another context",
+                           i + cx->options.index_base);
+    const size_t most = count > 0 ? (size_t)count : 1;
+    subject *subjects = rl_allocate_zeroed(cx, most * sizeof *subjects);
+    rille_tensor **dense = rl_allocate_zeroed(cx, most * sizeof *dense);
+    rille_status status = subjects == NULL || dense == NULL ? RILLE_ERROR_MEMORY : RILLE_OK;
+    for (int i = 0; status == RILLE_OK && i < count; i++) {
+        dense[i] = tensors[i] == NULL ? NULL : measurable(tensors[i]);
+        if (dense[i] != NULL)
+            subjects[i] = (subject){.dtype = dense[i]->dtype,
+                                    .x = rl_data(dense[i]),
+                                    .n = (size_t)dense[i]->numel,
+                                    .units = dense[i]->rank == 0 ? 0 : (size_t)dense[i]->shape[dense[i]->rank - 1],
+                                    .within = within == NULL ? NULL : within[i]};
+        else if (tensors[i] != NULL)
+            status = rille_error_status(cx);
+    }
+    if (status == RILLE_OK)
+        status = measure_subjects(cx, "measure_many", count, subjects, statistics);
+    for (int i = 0; dense != NULL && i < count; i++)
+        if (dense[i] != NULL)
+            rl_free_temporary(dense[i], tensors[i]);
+    rl_release(cx, dense, most * sizeof *dense);
+    rl_release(cx, subjects, most * sizeof *subjects);
+    return status;
+}
+
+rille_status rille_measure(rille_tensor *t, rille_statistics *statistics)
+{
+    rille_context *cx = rl_enter("measure", RL_LIST(t));
+    return cx == NULL ? RILLE_ERROR_NULL : rille_measure_many(cx, 1, &t, NULL, statistics);
+}
+
+static rille_status check_pair(rille_context *cx, int i, const rille_tensor *t, const rille_tensor *previous)
+{
+    const int at = i + cx->options.index_base;
+    if (t == NULL || previous == NULL || t->context != cx || previous->context != cx)
+        return rl_fail(cx, RILLE_ERROR_NULL, "measure_changes: tensor %d, or what it was, is no tensor of this context", at);
+    if (!rl_is_floating(t->dtype) || previous->dtype != t->dtype || !rl_same_shape(t, previous) || !rille_is_contiguous(t) ||
+        !rille_is_contiguous(previous))
+        return rl_fail(cx, RILLE_ERROR_SHAPE,
+                       "measure_changes: tensor %d is %s %s, what it was %s %s; contiguous floating ones "
+                       "of one shape expected",
+                       at, rille_dtype_name(t->dtype), RL_SHAPE(t), rille_dtype_name(previous->dtype), RL_SHAPE(previous));
     return RILLE_OK;
+}
+
+rille_status rille_measure_changes(rille_context *cx, int count, rille_tensor *const *tensors, rille_tensor *const *previous,
+                                   rille_statistics *statistics)
+{
+    if (cx == NULL)
+        return RILLE_ERROR_NULL;
+    if (count > 0 && (tensors == NULL || previous == NULL || statistics == NULL))
+        return rl_fail(cx, RILLE_ERROR_NULL, "measure_changes: a list is NULL");
+    rille_status status = RILLE_OK;
+    for (int i = 0; status == RILLE_OK && i < count; i++)
+        status = check_pair(cx, i, tensors[i], previous[i]);
+    const size_t most = count > 0 ? (size_t)count : 1;
+    subject *subjects = status != RILLE_OK ? NULL : rl_allocate_zeroed(cx, most * sizeof *subjects);
+    if (subjects == NULL)
+        return status == RILLE_OK ? RILLE_ERROR_MEMORY : status;
+    for (int i = 0; i < count; i++) {
+        subjects[i] = (subject){.dtype = tensors[i]->dtype,
+                                .x = rl_data(tensors[i]),
+                                .previous = rl_data(previous[i]),
+                                .n = (size_t)tensors[i]->numel};
+        rille_touch(previous[i]);
+    }
+    status = measure_subjects(cx, "measure_changes", count, subjects, statistics);
+    rl_release(cx, subjects, most * sizeof *subjects);
+    return status;
 }
 
 /* ---- Shares of units and elements ---- */
@@ -140,34 +298,16 @@ rille_status rille_measure_saturated(rille_tensor *x, rille_activation act, cons
     return status;
 }
 
-static rille_status mark_alive(rille_tensor *y, size_t rows, size_t units, bool *alive)
-{
-    rille_tensor *dense = rl_dense_floating(y);
-    if (dense != NULL)
-        rl_flow_kernels_pick()->mark_nonzero[dense->dtype](rows, units, rl_data(dense), alive);
-    rille_status status = dense == NULL ? RILLE_ERROR_MEMORY : RILLE_OK;
-    rl_free_temporary(dense, y);
-    return status;
-}
-
 rille_status rille_measure_dead(rille_tensor *y, double *share)
 {
     rille_context *cx = rl_enter("measure_dead", RL_LIST(y));
+    rille_statistics statistics;
     if (cx == NULL)
         return RILLE_ERROR_NULL;
     if (y->rank == 0)
         return rl_fail(cx, RILLE_ERROR_SHAPE, "measure_dead: a tensor of rank 0 has no units; rank 1 or more expected");
-    size_t units = (size_t)y->shape[y->rank - 1], rows = 1, dead = 0;
-    for (int d = 0; d < y->rank - 1; d++)
-        rows *= (size_t)y->shape[d];
-    bool *alive = rl_allocate_zeroed(cx, units * sizeof *alive);
-    if (alive == NULL)
-        return RILLE_ERROR_MEMORY;
-    rille_status status = mark_alive(y, rows, units, alive);
-    for (size_t j = 0; j < units; j++)
-        dead += !alive[j];
-    rl_release(cx, alive, units * sizeof *alive);
+    rille_status status = rille_measure(y, &statistics);
     if (status == RILLE_OK)
-        *share = (double)dead / (double)units; /* NaN without units */
+        *share = (double)statistics.dead / (double)y->shape[y->rank - 1]; /* NaN without units */
     return status;
 }

@@ -107,6 +107,176 @@ Test(measure, shares)
     rille_close(cx);
 }
 
+/* ---- Many at once ---- */
+
+Test(measure_many, gives_what_one_at_a_time_gives_and_nothing_for_what_is_not_there)
+{
+    rille_context *cx = open_with(2, 0);
+    rille_tensor *x = rille_randn(cx, RILLE_FLOAT32, SHAPE(90, 101)), *turned = rille_transpose(x, 0, 1);
+    rille_tensor *counts = rille_arange(cx, RILLE_INT64, 0, 5, 1), *all[] = {x, NULL, turned, counts};
+    const rille_intervals middle = {2, {-0.5, 0.25}, {0, 0.5}}, *within[] = {&middle, NULL, NULL, NULL};
+    rille_statistics many[4], one;
+    memset(many, 0, sizeof many);
+    memset(&one, 0, sizeof one);
+    cr_assert_eq(rille_measure_many(cx, 4, all, within, many), RILLE_OK);
+    cr_expect(many[1].count == 0 && isnan(many[1].mean));
+    int64_t expected = 0;
+    for (int64_t i = 0; i < rille_numel(x); i++)
+        expected += (value_of(x, i) >= -0.5L && value_of(x, i) <= 0) || (value_of(x, i) >= 0.25L && value_of(x, i) <= 0.5L);
+    cr_expect_eq(many[0].within, expected);
+    many[0].within = 0;
+    for (int i = 0; i < 4; i++)
+        if (all[i] != NULL) {
+            cr_expect_eq(rille_measure(all[i], &one), RILLE_OK);
+            cr_expect_eq(memcmp(&one, &many[i], sizeof one), 0, "tensor %d", i);
+        }
+    cr_expect_eq(rille_measure_many(cx, 0, NULL, NULL, NULL), RILLE_OK);
+    EXPECT_STATUS(cx, rille_measure_many(cx, 1, NULL, NULL, many), RILLE_ERROR_NULL,
+                  "measure_many: the list of tensors is NULL");
+    EXPECT_STATUS(cx, rille_measure_many(cx, 1, all, NULL, NULL), RILLE_ERROR_NULL, "measure_many: the statistics are NULL");
+    rille_context *other = open_with(1, 0);
+    rille_tensor *strange = rille_scalar(other, RILLE_FLOAT32, 1);
+    EXPECT_STATUS(cx, rille_measure_many(cx, 1, &strange, NULL, many), RILLE_ERROR_ARGUMENT,
+                  "measure_many: tensor 0 is of another context");
+    rille_close(other);
+    rille_close(cx);
+}
+
+Test(measure_many, ends_of_intervals_are_those_of_float64)
+{
+    rille_context *cx = open_with(1, 0);
+    const float tenth = 0.1f; /* 0.1 + 1.5e-9 */
+    rille_tensor *x = rille_from(cx, RILLE_FLOAT32, SHAPE(3), (float[]){tenth, nextafterf(tenth, 0), 0.2f});
+    const rille_intervals from_tenth = {1, {0.1}, {INFINITY}}, to_tenth = {1, {-INFINITY}, {0.1}};
+    const rille_intervals *within[] = {&from_tenth, &to_tenth};
+    rille_statistics s[2];
+    cr_assert_eq(rille_measure_many(cx, 2, (rille_tensor *[]){x, x}, within, s), RILLE_OK);
+    cr_expect_eq(s[0].within, 2);
+    cr_expect_eq(s[1].within, 1);
+    rille_close(cx);
+}
+
+Test(measure_many, counts_dead_units)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_statistics s;
+    rille_measure(rille_from(cx, RILLE_FLOAT32, SHAPE(3, 2), (float[]){0, 1, -0.0f, 0, 0, 0}), &s);
+    cr_expect_eq(s.dead, 1);
+    rille_measure(rille_from(cx, RILLE_FLOAT32, SHAPE(3, 2), (float[]){0, 1, NAN, 0, 0, 0}), &s);
+    cr_expect_eq(s.dead, 0);
+    rille_measure(rille_zeros(cx, RILLE_FLOAT64, SHAPE(0, 3)), &s);
+    cr_expect_eq(s.dead, 3);
+    rille_measure(rille_zeros(cx, RILLE_FLOAT64, SHAPE(3, 0)), &s);
+    cr_expect_eq(s.dead, 0);
+    rille_measure(rille_scalar(cx, RILLE_FLOAT64, 0), &s);
+    cr_expect_eq(s.dead, 0);
+    rille_close(cx);
+}
+
+Test(measure_changes, says_how_far_it_is_from_before_and_keeps_what_is_now)
+{
+    rille_context *cx = open_with(1, 1);
+    rille_tensor *now = rille_from(cx, RILLE_FLOAT32, SHAPE(2, 2), (float[]){1, 2, 3, 4});
+    rille_tensor *before = rille_from(cx, RILLE_FLOAT32, SHAPE(2, 2), (float[]){1, 2, 0, 0});
+    rille_tensor *wide = rille_randn(cx, RILLE_FLOAT64, SHAPE(10001)), *old = rille_zeros(cx, RILLE_FLOAT64, SHAPE(10001));
+    rille_tensor *tensors[] = {now, wide}, *previous[] = {before, old};
+    rille_statistics s[2], of_wide;
+    cr_assert_eq(rille_measure_changes(cx, 2, tensors, previous, s), RILLE_OK);
+    EXPECT_NEAR(s[0].log10_norm, log10(5), 1e-15);
+    cr_expect(s[0].count == 4 && s[0].max == 4 && s[0].zeros == 2);
+    rille_measure(wide, &of_wide);
+    EXPECT_NEAR(s[1].log10_norm, of_wide.log10_norm, 1e-12);
+    EXPECT_VALUES(before, 1, 2, 3, 4);
+    cr_assert_eq(rille_measure_changes(cx, 2, tensors, previous, s), RILLE_OK);
+    cr_expect(s[0].log10_norm == -INFINITY && s[1].zeros == 10001);
+    previous[0] = wide;
+    EXPECT_STATUS(cx, rille_measure_changes(cx, 1, tensors, previous, s), RILLE_ERROR_SHAPE,
+                  "measure_changes: tensor 1 is float32 [2, 2], what it was float64 [10001]; contiguous floating ones of one "
+                  "shape expected");
+    previous[0] = NULL;
+    EXPECT_STATUS(cx, rille_measure_changes(cx, 1, tensors, previous, s), RILLE_ERROR_NULL,
+                  "measure_changes: tensor 1, or what it was, is no tensor of this context");
+    EXPECT_STATUS(cx, rille_measure_changes(cx, 1, NULL, previous, s), RILLE_ERROR_NULL, "measure_changes: a list is NULL");
+    rille_close(cx);
+}
+
+/* ---- Where an activation is flat ---- */
+
+static bool is_within(const rille_intervals *flat, double x)
+{
+    for (int i = 0; i < flat->count; i++)
+        if (x >= flat->low[i] && x <= flat->high[i])
+            return true;
+    return false;
+}
+
+/* At random points, and at every end and its neighbours outside. */
+static void check_flat(rille_context *cx, rille_activation act, double threshold)
+{
+    rille_intervals flat;
+    cr_assert_eq(rille_flat_intervals(cx, act, NULL, threshold, &flat), RILLE_OK);
+    if (flat.count < 0) /* oscillates */
+        return;
+    uint64_t state = (uint64_t)act + 1;
+    for (int i = 0; i < 3000 + 4 * flat.count; i++) {
+        double x = i % 2 == 0 ? random_between(&state, -9, 9)
+                              : ldexp(random_between(&state, -1, 1), (int)random_below(&state, 80) - 60);
+        const int end = i - 3000;
+        if (end >= 0) {
+            x = end % 2 == 0 ? flat.low[end / 4] : flat.high[end / 4];
+            x = end % 4 < 2 ? x : nextafter(x, end % 2 == 0 ? -INFINITY : INFINITY);
+        }
+        double slope = NAN;
+        rille_map(cx, act, NULL, 1, RILLE_FLOAT64, 1, &x, &slope);
+        cr_assert_eq(is_within(&flat, x), fabs(slope) < threshold, "%s, |f'| < %g: f'(%.17g) = %.17g",
+                     rille_activation_describe(act)->name, threshold, x, slope);
+    }
+}
+
+Test(flat_intervals, are_where_the_slope_is_below_the_threshold)
+{
+    rille_context *cx = open_with(1, 0);
+    for (int act = 0; act < RILLE_ACTIVATION_COUNT; act++)
+        for (int i = 0; i < 3; i++)
+            check_flat(cx, act, (const double[]){1e-3, 0.1, 1e-7}[i]);
+    rille_close(cx);
+}
+
+Test(flat_intervals, of_known_activations)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_intervals flat;
+    cr_assert_eq(rille_flat_intervals(cx, RILLE_RELU, NULL, 1e-3, &flat), RILLE_OK);
+    cr_expect(flat.count == 1 && flat.low[0] == -INFINITY && flat.high[0] == 0);
+    cr_assert_eq(rille_flat_intervals(cx, RILLE_TANH, NULL, 1e-3, &flat), RILLE_OK);
+    cr_expect(flat.count == 2 && flat.low[0] == -INFINITY && flat.high[1] == INFINITY && flat.high[0] == -flat.low[1]);
+    EXPECT_NEAR(flat.low[1], acosh(sqrt(1000)), 1e-14);                              /* 1 - tanh^2 = 1 / cosh^2 */
+    cr_assert_eq(rille_flat_intervals(cx, RILLE_GELU, NULL, 1e-3, &flat), RILLE_OK); /* the far left, and a dip at -0.75 */
+    cr_expect(flat.count == 2 && flat.low[1] < -0.7517 && flat.high[1] > -0.7517);
+    cr_assert_eq(rille_flat_intervals(cx, RILLE_SIN, NULL, 1e-3, &flat), RILLE_OK);
+    cr_expect_eq(flat.count, -1);
+    cr_assert_eq(rille_flat_intervals(cx, RILLE_IDENTITY, NULL, 1e-3, &flat), RILLE_OK);
+    cr_expect_eq(flat.count, 0);
+    EXPECT_STATUS(cx, rille_flat_intervals(cx, RILLE_TANH, NULL, 1e-3, NULL), RILLE_ERROR_NULL,
+                  "flat_intervals: the intervals are NULL");
+    rille_close(cx);
+}
+
+Test(histogram, counts_bins_of_equal_width)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *x = rille_from(cx, RILLE_FLOAT32, SHAPE(2, 4), (float[]){-1, -0.5f, 0, 1, 0.99f, 1.01f, NAN, -INFINITY});
+    int64_t count[4];
+    cr_assert_eq(rille_histogram(rille_transpose(x, 0, 1), -1, 1, 4, count), RILLE_OK);
+    cr_expect(count[0] == 1 && count[1] == 1 && count[2] == 1 && count[3] == 2);
+    EXPECT_STATUS(cx, rille_histogram(x, 1, 1, 4, count), RILLE_ERROR_ARGUMENT,
+                  "histogram: 4 bins from 1 to 1; one or more expected, from a number to a larger one");
+    EXPECT_STATUS(cx, rille_histogram(x, 0, INFINITY, 4, count), RILLE_ERROR_ARGUMENT,
+                  "histogram: 4 bins from 0 to inf; one or more expected, from a number to a larger one");
+    EXPECT_STATUS(cx, rille_histogram(x, 0, 1, 4, NULL), RILLE_ERROR_NULL, "histogram: there is no room for the counts: NULL");
+    rille_close(cx);
+}
+
 /* ---- SGD ---- */
 
 static void check_sgd(const rille_sgd_options *o)

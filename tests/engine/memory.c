@@ -251,13 +251,22 @@ static rille_tensor *hooked_gradient(rille_context *cx, const bench *b) /* in an
     return g;
 }
 
-static rille_tensor *measured(rille_context *cx, const bench *b) /* NULL where one of three measurements fails */
+static rille_tensor *measured(rille_context *cx, const bench *b) /* NULL where one of the measurements fails */
 {
-    rille_statistics s;
+    rille_statistics s, many[2];
+    rille_intervals flat;
+    int64_t count[3];
     double share;
-    (void)cx;
-    bool ok = rille_measure(b->turned, &s) == RILLE_OK && rille_measure_dead(b->turned, &share) == RILLE_OK &&
-              rille_measure_saturated(b->turned, RILLE_TANH, NULL, 0.5, &share) == RILLE_OK;
+    rille_tensor *now = rille_contiguous(b->x), *before = rille_clone(now);
+    bool ok = before != NULL && rille_measure_many(cx, 2, (rille_tensor *[]){b->turned, b->x}, NULL, many) == RILLE_OK &&
+              rille_measure_changes(cx, 1, &now, &before, many) == RILLE_OK &&
+              rille_flat_intervals(cx, RILLE_TANH, NULL, 0.5, &flat) == RILLE_OK &&
+              rille_histogram(b->turned, 0, 1, 3, count) == RILLE_OK;
+    rille_free(before);
+    if (now != b->x)
+        rille_free(now);
+    ok = ok && rille_measure(b->turned, &s) == RILLE_OK && rille_measure_dead(b->turned, &share) == RILLE_OK &&
+         rille_measure_saturated(b->turned, RILLE_TANH, NULL, 0.5, &share) == RILLE_OK;
     return ok ? b->x : NULL;
 }
 

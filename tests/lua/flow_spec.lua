@@ -34,11 +34,66 @@ local function small_net()
 end
 
 describe("flow.probe", function()
+    it("tells how far each weight moved since the record before", function()
+        local net, x = small_net()
+        local probe, optimizer = flow.probe(net), optim.SGD(net:parameters(), { lr = 0.5 })
+        local before
+        for step = 1, 2 do
+            optimizer:zero_grad()
+            net(x):sum():backward()
+            probe:record(step)
+            before = before or net[1].weight:detach():clone()
+            optimizer:step()
+        end
+        local passes = probe:passes()
+        assert.is_nil(passes[1][1].weight_update_log10_ratio)
+        -- the second pass saw the weights after one step of -lr times the first pass's gradient
+        close(log10(0.5) + passes[1][1].weight_gradient_log10_norm - passes[2][1].weight_log10_norm,
+            passes[2][1].weight_update_log10_ratio, 1e-12)
+        assert.is_nil(passes[2][2].weight_update_log10_ratio)
+        assert.not_equal(before:totable()[1][1], net[1].weight:totable()[1][1])
+        assert.matches("|ΔW|/|W|", tostring(probe))
+    end)
+
+    it("shows a recurrent layer by time step", function()
+        rille.manual_seed(4)
+        for _, layer in ipairs { nn.RNN(2, 3), nn.LSTM(2, 3, { batch_first = true }) } do
+            local net = nn.Sequential { layer, nn.Identity() }
+            local probe = flow.probe(net)
+            local x = layer.batch_first and rille.randn(5, 7, 2) or rille.randn(7, 5, 2)
+            local leaf = x:clone():requires_grad(true)
+            rille.sum(net(leaf) ^ 2):backward()
+            local of_leaf = layer.batch_first and leaf.grad:transpose(1, 2) or leaf.grad
+            rille.sum(net(x) ^ 2):backward()
+            assert.is_nil(x.grad)
+            assert.is_false(x:requires_grad())
+            local steps = probe:time_steps("[1]")
+            assert.equal(7, #steps)
+            for t, row in ipairs(steps) do
+                assert.equal(t, row.t)
+                close(rille.measure(of_leaf[t]).log10_norm, row.gradient_log10_norm, 1e-6)
+            end
+            assert.equal(message_of(probe.time_steps, probe, "[2]"),
+                "bad argument #1 to 'time_steps' (no recurrent layer '[2]' in the latest pass)")
+        end
+    end)
+
+    it("gives histograms of what the layers put out", function()
+        local net = nn.Sequential { nn.Identity(), nn.ReLU() }
+        local probe = flow.probe(net)
+        net(rille.tensor({ { -1, 0, 0.25, 1 } }, { requires_grad = true })):sum():backward()
+        local list = probe:histograms(4)
+        assert.same({ 1, 0, 2, 1 }, list[1].counts)
+        assert.same({ -1, 1, "[1]", "Identity" }, { list[1].low, list[1].high, list[1].name, list[1].kind })
+        assert.same({ 2, 1, 0, 1 }, list[2].counts)
+    end)
+
     it("measures what a calculation by hand gives", function()
         local net, x = small_net()
         local probe = flow.probe(net)
         net(x):sum():backward()
-        local rows = probe:record(7)
+        probe:record(7)
+        local rows = probe:latest()
         assert.equal(3, #rows)
         -- Pre-activations z, activations a, and dL/dz = v a (1 - a) for L = sum of the outputs.
         local z = { { -1, 5.5 }, { 4, 0.5 } }
@@ -82,26 +137,30 @@ describe("flow.probe", function()
         local net = nn.Sequential { nn.Sigmoid(), nn.Identity(), nn.ReLU() }
         local probe = flow.probe(net)
         net(rille.tensor({ { -7, 6.9 }, { 7, 0 } }, { requires_grad = true })):sum():backward()
-        local rows = probe:record()
+        probe:record()
+        local rows = probe:latest()
         assert.equal(0.5, rows[1].saturated)
         assert.equal(0, rows[2].saturated)
         local relu = nn.Sequential { nn.ReLU() }
         probe = flow.probe(relu)
         relu(rille.tensor({ { -1, -2, 3 }, { -4, 5, 6 } }, { requires_grad = true })):sum():backward()
-        local row = probe:record()[1]
+        probe:record()
+        local row = probe:latest()[1]
         close(1 / 3, row.dead)
         close(0.5, row.saturated)
         close(0.5, row.zeros)
         probe = flow.probe(net, { saturation = 0.5 })
         net(rille.zeros(1, 2, { requires_grad = true })):sum():backward()
-        assert.equal(1, probe:record()[1].saturated)
+        probe:record()
+        assert.equal(1, probe:latest()[1].saturated)
     end)
 
     it("passes an activation's parameters on", function()
         local net = nn.Sequential { nn.LeakyReLU(1e-4), nn.LeakyReLU(0.5) }
         local probe = flow.probe(net)
         net(rille.tensor({ { -1, 1 } }, { requires_grad = true })):sum():backward()
-        local rows = probe:record()
+        probe:record()
+        local rows = probe:latest()
         assert.equal(0.5, rows[1].saturated)
         assert.equal(0, rows[2].saturated)
     end)
@@ -172,13 +231,14 @@ describe("flow.probe", function()
     it("does not look at passes without gradients, nor change results", function()
         local net, x = small_net()
         local expected = net(x):totable()
-        local probe = flow.probe(net)
+        local probe = flow.probe(net, { updates = false })
         net(x):sum():backward()
         probe:record()
         local before = probe:latest()
         rille.no_grad(net, x * 100)
         assert.same(before, probe:latest())
-        assert.same(before, probe:record(0))
+        probe:record(0)
+        assert.same(before, probe:latest())
         assert.same(expected, net(x):totable())
     end)
 
@@ -189,13 +249,15 @@ describe("flow.probe", function()
             nn.init.constant(net[1].weight, 10.0 ^ exponent)
             net:zero_grad()
             net(rille.ones(1, 2, { dtype = "float64" })):sum():backward(rille.tensor(10.0 ^ -exponent, { dtype = "float64" }))
-            local row = probe:record()[1]
+            probe:record()
+            local row = probe:latest()[1]
             close(exponent + log10(2), row.weight_log10_norm)
             close(exponent + log10(2 * math.sqrt(2)), row.log10_norm)
             close(-exponent + log10(2), row.weight_gradient_log10_norm)
         end
         net(rille.tensor({ { 0 / 0, 1 }, { 1 / 0, 1 } }, { dtype = "float64" })):sum():backward()
-        local row = probe:record()[1]
+        probe:record()
+        local row = probe:latest()[1]
         assert.equal(0.5, row.nans)
         assert.equal(0.5, row.infinities)
         assert.is_true(row.weight_gradient_nonfinite > 0)
@@ -216,7 +278,8 @@ describe("flow.probe", function()
         for _ = 1, 2 do
             net(rille.ones(1, 3)):sum():backward()
             local names = {}
-            for i, row in ipairs(probe:record()) do
+            probe:record()
+            for i, row in ipairs(probe:latest()) do
                 names[i] = row.name
             end
             assert.same({ "act", "act #2", "Shared" }, names)
@@ -264,7 +327,7 @@ describe("flow.probe", function()
                 j = j + 1
                 local value = row[flow.columns[j]]
                 if type(value) == "number" then
-                    assert.equal(value, tonumber(cell))
+                    assert.equal(value, cell == "-inf" and -math.huge or tonumber(cell))
                 else
                     assert.equal(value or "", cell)
                 end

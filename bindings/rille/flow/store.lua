@@ -1,68 +1,81 @@
---- rille.flow.store: the rows of many passes in little memory. A pass is one string of float64 and the layers' names; as
--- tables, the rows of a long run would be most of what Lua's collector goes through.
+--- rille.flow.store: what a probe has recorded, pass by pass, in little memory: a float64 tensor of statistics, and where in it
+-- each layer's are. Rows, plain tables, are made when they are asked for.
 
 local store = {}
 
 --- What a row holds, in the order of the CSV file.
 store.columns = {
-    "step", "layer", "name", "kind", "mean", "std", "min", "max", "log10_norm", "saturated", "dead", "zeros", "subnormals",
-    "nans", "infinities", "gradient_log10_norm", "gradient_zeros", "gradient_subnormals", "gradient_nans",
-    "gradient_infinities", "weight_log10_norm", "weight_gradient_log10_norm", "weight_gradient_std",
-    "weight_gradient_nonfinite", "bias_gradient_log10_norm", "bias_gradient_std", "bias_gradient_nonfinite",
+    "step", "layer", "name", "kind", "input_mean", "input_std", "input_nonfinite", "mean", "std", "min", "max", "log10_norm",
+    "saturated", "dead", "zeros", "subnormals", "nans", "infinities", "gradient_log10_norm", "gradient_std", "gradient_zeros",
+    "gradient_subnormals", "gradient_nans", "gradient_infinities", "weight_log10_norm", "weight_std", "weight_nonfinite",
+    "weight_gradient_log10_norm", "weight_gradient_std", "weight_gradient_nonfinite", "weight_update_log10_ratio",
+    "bias_log10_norm", "bias_nonfinite", "bias_gradient_log10_norm", "bias_gradient_std", "bias_gradient_nonfinite",
 }
 
-local FIRST = 5 -- the columns from here on are numbers that may be absent
-local COUNT = #store.columns - FIRST + 1
-local FORMAT = "<I4" .. ("d"):rep(COUNT) -- a bit for each number that is there, then the numbers
-local SIZE = FORMAT:packsize()
+-- Columns of rille.measure_many's result.
+local COUNT, MEAN, STD, LOG10_NORM, MIN, MAX = 1, 2, 3, 4, 5, 6
+local ZEROS, SUBNORMALS, NANS, INFINITIES, DEAD, WITHIN = 7, 8, 9, 10, 11, 12
 
-local function encode(row)
-    local present, values = 0, {}
-    for i = 1, COUNT do
-        local value = row[store.columns[FIRST + i - 1]]
-        present = value and present | 1 << (i - 1) or present
-        values[i] = value or 0
-    end
-    return FORMAT:pack(present, table.unpack(values, 1, COUNT))
+local function share(statistics, column)
+    return statistics[COUNT] > 0 and statistics[column] / statistics[COUNT] or 0
 end
 
-local function same_layers(layers, rows)
-    for i, row in ipairs(rows) do
-        local layer = layers[i]
-        if not layer or layer.name ~= row.name or layer.kind ~= row.kind or layer.bounded ~= row.bounded then
-            return false
-        end
-    end
-    return #layers == #rows
+local function nonfinite(statistics)
+    return share(statistics, NANS) + share(statistics, INFINITIES)
 end
 
---- Adds the rows of a pass to a list of packed passes.
-function store.add(list, rows)
-    local data, layers = {}, list[#list] and list[#list].layers or {}
-    if not same_layers(layers, rows) then
-        layers = {}
-        for i, row in ipairs(rows) do
-            layers[i] = { name = row.name, kind = row.kind, bounded = row.bounded }
-        end
+local function put_output(row, own, gradient)
+    row.mean, row.std, row.min, row.max, row.log10_norm = own[MEAN], own[STD], own[MIN], own[MAX], own[LOG10_NORM]
+    row.zeros, row.subnormals = share(own, ZEROS), share(own, SUBNORMALS)
+    row.nans, row.infinities = share(own, NANS), share(own, INFINITIES)
+    if gradient[COUNT] > 0 then
+        row.gradient_log10_norm, row.gradient_std = gradient[LOG10_NORM], gradient[STD]
+        row.gradient_zeros, row.gradient_subnormals = share(gradient, ZEROS), share(gradient, SUBNORMALS)
+        row.gradient_nans, row.gradient_infinities = share(gradient, NANS), share(gradient, INFINITIES)
     end
-    for i, row in ipairs(rows) do
-        data[i] = encode(row)
-    end
-    list[#list + 1] = { step = rows[1].step, layers = layers, data = table.concat(data) }
 end
 
---- The rows of a packed pass, as they were.
+local function put_parameter(row, prefix, own, gradient)
+    row[prefix .. "_log10_norm"], row[prefix .. "_nonfinite"] = own[LOG10_NORM], nonfinite(own)
+    if gradient[COUNT] > 0 then
+        row[prefix .. "_gradient_log10_norm"], row[prefix .. "_gradient_std"] = gradient[LOG10_NORM], gradient[STD]
+        row[prefix .. "_gradient_nonfinite"] = nonfinite(gradient)
+    end
+end
+
+-- A pass is { step =, layers = (name, kind, activation, bounded, biasless), output =, input =, weight =, bias = (which of the
+-- statistics, 0: none), units = (of activations), saturated = (where that was counted by itself), frozen =, updates = (log10 of
+-- how far the weight moved), statistics = }: but for the first and the last, lists with a place for each call of a layer.
+-- call: how often the layer has been called.
+local function row_of(pass, statistics, i, call)
+    local layer = pass.layers[i]
+    local row = { step = pass.step, layer = i, name = layer.name .. (call > 1 and " #" .. call or ""), kind = layer.kind,
+        bounded = layer.bounded, biasless = layer.biasless, frozen = pass.frozen[i] or false }
+    local output, input = statistics[pass.output[i]], statistics[pass.input[i]]
+    put_output(row, output[1], output[2])
+    row.dead = pass.units[i] and output[1][DEAD] / pass.units[i]
+    if input then
+        row.input_mean, row.input_std, row.input_nonfinite = input[1][MEAN], input[1][STD], nonfinite(input[1])
+        row.saturated = layer.activation and (pass.saturated[i] or share(input[1], WITHIN)) or nil
+    end
+    local weight, bias = statistics[pass.weight[i]], statistics[pass.bias[i]]
+    if weight then
+        put_parameter(row, "weight", weight[1], weight[2])
+        row.weight_std = weight[1][STD]
+        row.weight_update_log10_ratio = pass.updates[i] and pass.updates[i] - weight[1][LOG10_NORM]
+    end
+    if bias then
+        put_parameter(row, "bias", bias[1], bias[2])
+    end
+    return row
+end
+
+--- The rows of a pass.
 function store.rows(pass)
-    local rows = {}
+    local rows, calls, statistics = {}, {}, pass.statistics:totable()
     for i, layer in ipairs(pass.layers) do
-        local numbers = { FORMAT:unpack(pass.data, (i - 1) * SIZE + 1) }
-        local row = { step = pass.step, layer = i, name = layer.name, kind = layer.kind, bounded = layer.bounded }
-        for k = 1, COUNT do
-            if numbers[1] & 1 << (k - 1) ~= 0 then
-                row[store.columns[FIRST + k - 1]] = numbers[1 + k]
-            end
-        end
-        rows[i] = row
+        calls[layer] = (calls[layer] or 0) + 1
+        rows[i] = row_of(pass, statistics, i, calls[layer])
     end
     return rows
 end

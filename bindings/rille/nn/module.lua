@@ -49,6 +49,7 @@ end
 Module.class_name = "Module"
 Module.training = true
 Module.activation = false -- an activation's class has its registry entry here
+Module.recurrent = false -- true for layers that take a sequence, step by step
 
 --- Runs once for a new instance, with the arguments of the class's call. Nothing by default.
 function Module:init() -- luacheck: no unused args
@@ -116,22 +117,31 @@ function instance.__newindex(self, key, value)
     end
 end
 
-function instance.__call(self, ...)
-    local state = state_of(self)
-    for _, hook in ipairs(state.pre_hooks) do
-        hook(self, table.pack(...))
-    end
-    if #state.hooks == 0 then
-        return self:forward(...)
-    end
-    local outputs = table.pack(self:forward(...))
-    for _, hook in ipairs(state.hooks) do
-        local replaced = hook(self, table.pack(...), outputs[1])
+-- The outputs after the hooks, which may put something else in the first one's place.
+local function run_hooks(self, hooks, inputs, output, ...)
+    for _, hook in ipairs(hooks) do
+        local replaced = hook(self, inputs, output)
         if replaced ~= nil then
-            outputs[1] = replaced
+            output = replaced
         end
     end
-    return table.unpack(outputs, 1, outputs.n)
+    return output, ...
+end
+
+function instance.__call(self, ...)
+    local state = state_of(self)
+    local hooks, pre_hooks = state.hooks, state.pre_hooks
+    if #hooks == 0 and #pre_hooks == 0 then
+        return self:forward(...)
+    end
+    local inputs = table.pack(...)
+    for _, hook in ipairs(pre_hooks) do
+        local replaced = hook(self, inputs)
+        if replaced ~= nil then
+            inputs[1] = replaced
+        end
+    end
+    return run_hooks(self, hooks, inputs, self:forward(table.unpack(inputs, 1, inputs.n)))
 end
 
 function instance.__len(self)
@@ -175,7 +185,8 @@ function Module:register_forward_hook(hook)
     return add_hook(self, "hooks", "register_forward_hook", hook)
 end
 
---- hook(module, inputs) runs before every forward pass of this module. Returns a handle: handle:remove() ends it.
+--- hook(module, inputs) runs before every forward pass of this module; inputs is a list. What it returns, if not nil, takes
+-- the first input's place. Returns a handle: handle:remove() ends it.
 function Module:register_forward_pre_hook(hook)
     return add_hook(self, "pre_hooks", "register_forward_pre_hook", hook)
 end

@@ -65,6 +65,8 @@ local function recurrent_class(name, gates, own, run)
     function class:check_own() end -- luacheck: no unused args
     function class:set_own() end -- luacheck: no unused args
 
+    class.recurrent = true
+
     local function check_state(self, argument, what, state, n)
         if state == nil then
             return

@@ -1,0 +1,412 @@
+--- rille.flow.probe: watches the layers of a net and measures what went through them. rille.flow says what a row holds.
+
+local rille = require "rille"
+local check = require "rille.check"
+local files = require "rille.files"
+local nn = require "rille.nn"
+local store = require "rille.flow.store"
+local text = require "rille.text"
+local walks = require "rille.nn.walk"
+
+local Probe = {}
+
+local probe_metatable = {
+    __name = "probe",
+    __index = function(_, key)
+        if Probe[key] == nil then
+            check.fail("no '%s' in a probe%s", tostring(key), check.did_you_mean(key, check.keys(Probe)))
+        end
+        return Probe[key]
+    end,
+}
+
+-- Names of a layer's main parameters: the one called "weight", else the first that is not "bias"; and "bias". A recurrent
+-- layer's are weight_hh_l1 and bias_hh_l1, through which the gradient goes back in time.
+local function main_parameters(module)
+    local known, first = {}, nil
+    for name in module:own_parameters() do
+        known[name] = true
+        first = first or name ~= "bias" and name or nil
+    end
+    local weight = known.weight_hh_l1 and "weight_hh_l1" or known.weight and "weight" or first
+    local bias = known.bias_hh_l1 and "bias_hh_l1" or known.bias and "bias"
+    return weight, bias
+end
+
+-- What is known of a layer but for its tensors. A layer is a module without modules below it, or one with parameters.
+local function layers_of(net)
+    local layers = {}
+    for name, module in net:named_modules() do
+        if not module:named_children()() or module:own_parameters()() then
+            local entry = module.activation
+            local weight, bias = main_parameters(module)
+            layers[#layers + 1] = {
+                module = module, weight = weight, bias = bias,
+                shown = {
+                    name = name ~= "" and name or module.class_name, kind = module.class_name,
+                    activation = entry and true or false,
+                    bounded = entry and entry.low > -math.huge and entry.high < math.huge or false,
+                    biasless = weight == "weight" and walks.state_of(module).fields.bias == false,
+                },
+            }
+        end
+    end
+    return layers
+end
+
+-- A module's own parameter by name; nil where it is gone.
+local function tensor_of(module, name)
+    local value = name and walks.state_of(module).fields[name]
+    if check.is_tensor(value) or not name then
+        return value or nil
+    end
+    for other, parameter in module:own_parameters() do -- in a table that a field holds: "scales[2]"
+        if other == name then
+            return parameter
+        end
+    end
+end
+
+-- One forward pass: the calls of layers between the net's entry and its end. A layer that is called outside of the net's own
+-- forward replaces its earlier call.
+local function watch(probe, layer)
+    return layer.module:register_forward_hook(function(_, inputs, output)
+        if not check.is_floating(output) or not rille.is_grad_enabled() then
+            return
+        end
+        if output:requires_grad() then
+            output:retain_grad()
+        end
+        probe.pending = true
+        local calls, at = probe.calls, #probe.calls + 1
+        if not probe.inside then
+            for i, other in ipairs(calls) do
+                at = other.layer == layer and i or at
+            end
+        end
+        calls[at] = { layer = layer, input = inputs[1], output = output }
+    end)
+end
+
+-- A sequence's gradient by time step is that of the input at each step; data that needs none gets one here.
+local function watch_sequence(layer)
+    return layer.module:register_forward_pre_hook(function(_, inputs)
+        local x = inputs[1]
+        if not check.is_floating(x) or not rille.is_grad_enabled() then
+            return nil
+        elseif x:requires_grad() then
+            x:retain_grad()
+            return nil
+        end
+        return x:detach():requires_grad(true)
+    end)
+end
+
+--- Watches every layer of a net from now on: modules without children, or with parameters of their own. What operations do
+-- outside of modules (x:tanh() in a forward) is not seen. Passes under rille.no_grad are not looked at. options: saturation
+-- (1e-3), the |f'(x)| below which an input counts as saturated; for a relu these are its negative inputs; updates (true):
+-- how far each weight moved between two records is measured, which takes a copy of the weights.
+local function new(net, options)
+    if not nn.is_module(net) then
+        check.argument(1, "probe", "module expected, got %s", check.type_name(net))
+    end
+    options = check.options(2, "probe", options, { saturation = 1e-3, updates = true })
+    local probe = setmetatable({
+        net = net, saturation = options.saturation, updates = options.updates, calls = {}, recorded = {}, handles = {},
+        pending = false, inside = false, last_step = false, flat = {}, previous = {},
+    }, probe_metatable)
+    table.insert(probe.handles, net:register_forward_pre_hook(function()
+        if rille.is_grad_enabled() then
+            probe.inside, probe.calls = true, {}
+        end
+    end))
+    for _, layer in ipairs(layers_of(net)) do
+        if layer.module.recurrent then
+            table.insert(probe.handles, watch_sequence(layer))
+        end
+        table.insert(probe.handles, watch(probe, layer))
+    end
+    table.insert(probe.handles, net:register_forward_hook(function()
+        probe.inside = false
+    end))
+    return probe
+end
+
+---- Measuring a pass ------------------------------------------------------------------------------------------------------
+
+-- Where |f'| is below the threshold, for an activation with numbers as parameters; nil where each input has to be looked at.
+local function flat_of(probe, module)
+    local entry, parameters = module.activation, module:activation_parameters()
+    local key = entry.name
+    for _, parameter in ipairs(entry.parameters) do
+        if type(parameters[parameter.name]) ~= "number" then
+            return nil
+        end
+        key = key .. (" %.17g"):format(parameters[parameter.name])
+    end
+    if probe.flat[key] == nil then
+        local builtin, flat = pcall(rille.flat_intervals, entry.name, probe.saturation, parameters)
+        probe.flat[key] = builtin and flat or false
+    end
+    return probe.flat[key] or nil
+end
+
+-- The list of tensors to measure, each once, and the intervals in which elements of some are counted.
+local function new_list()
+    return { tensors = {}, within = {}, at = {} }
+end
+
+local function add(list, tensor, within)
+    local at = list.at[tensor]
+    if at and (not within or not list.within[at] or list.within[at] == within) then
+        list.within[at] = list.within[at] or within or false
+        return at
+    end
+    at = #list.tensors + 1
+    list.tensors[at], list.within[at], list.at[tensor] = tensor, within or false, at
+    return at
+end
+
+local function saturated_by_itself(probe, module, input)
+    return rille.measure_saturated(input, module.activation.name, probe.saturation, module:activation_parameters())
+end
+
+-- How far each weight of a list moved since the last record: log10 norms by place in the list.
+local function measure_updates(probe, weights)
+    local current, previous, places, updates = {}, {}, {}, {}
+    for i, weight in pairs(weights) do
+        local before = probe.previous[weight]
+        if before and not places[weight] then
+            places[weight] = #current + 1
+            current[#current + 1], previous[#previous + 1] = weight, before
+        elseif not before and weight:is_contiguous() then
+            probe.previous[weight] = rille.keep(weight:detach():clone())
+        end
+        updates[i] = places[weight]
+    end
+    if #current > 0 then
+        local norms = rille.measure_changes(current, previous):select(2, 4):totable()
+        for i, place in pairs(updates) do
+            updates[i] = norms[place]
+        end
+    end
+    return updates
+end
+
+-- Puts call i into the pass, and its tensors on the list.
+local function add_call(probe, pass, list, i, call)
+    local layer, output = call.layer, call.output
+    local weight, bias, flat = tensor_of(layer.module, layer.weight), tensor_of(layer.module, layer.bias), nil
+    if layer.shown.activation then
+        flat = flat_of(probe, layer.module)
+        pass.saturated[i] = not flat and saturated_by_itself(probe, layer.module, call.input) or nil
+        pass.units[i] = output:dim() > 0 and output:size(-1) or nil
+    end
+    pass.layers[i] = layer.shown
+    pass.input[i] = check.is_tensor(call.input) and add(list, call.input, flat) or 0
+    pass.output[i] = add(list, output)
+    pass.weight[i] = weight and add(list, weight) or 0
+    pass.bias[i] = bias and add(list, bias) or 0
+    pass.frozen[i] = weight and not weight:requires_grad() or nil
+    return weight
+end
+
+local function measure_pass(probe, step)
+    local list, weights = new_list(), {}
+    local pass = { step = step, layers = {}, output = {}, input = {}, weight = {}, bias = {}, units = {}, saturated = {},
+        frozen = {}, updates = {} }
+    for i, call in ipairs(probe.calls) do
+        weights[i] = add_call(probe, pass, list, i, call)
+    end
+    pass.statistics = rille.keep(rille.measure_many(list.tensors, list.within))
+    if probe.updates then
+        pass.updates = measure_updates(probe, weights)
+    end
+    return pass
+end
+
+--- Measures the latest pass, for rows() and what else reads it. step: a number for the rows; one more than the last by default
+-- (the first is 0). Gradients of parameters are what has accumulated in them: zero them before each backward. Raises where
+-- there was no pass since the probe was made.
+function Probe:record(step)
+    if step ~= nil and type(step) ~= "number" then
+        check.argument(1, "record", "number expected, got %s", check.type_name(step))
+    elseif #self.calls == 0 then
+        check.fail("record: the probe has seen no forward pass of its net")
+    end
+    step = step or (self.last_step and self.last_step + 1 or 0)
+    self.recorded[#self.recorded + 1] = rille.no_grad(measure_pass, self, step)
+    self.last_step, self.pending = step, false
+end
+
+local function has_gradient(probe)
+    for _, call in ipairs(probe.calls) do
+        if call.output.grad then
+            return true
+        end
+    end
+    return false
+end
+
+---- What was recorded -----------------------------------------------------------------------------------------------------
+
+--- The recorded rows pass by pass, oldest first: a list of lists of plain tables with the fields of flow.columns.
+function Probe:passes()
+    local passes = {}
+    for i, pass in ipairs(self.recorded) do
+        passes[i] = store.rows(pass)
+    end
+    return passes
+end
+
+--- All recorded rows in one list.
+function Probe:rows()
+    local rows = {}
+    for _, pass in ipairs(self.recorded) do
+        local more = store.rows(pass)
+        table.move(more, 1, #more, #rows + 1, rows)
+    end
+    return rows
+end
+
+--- The rows of the latest pass. One that has had its backward and was not recorded yet is recorded first; where there is
+-- nothing but a pass without backward, its rows come without gradients and are not kept.
+function Probe:latest()
+    if self.pending and has_gradient(self) then
+        self:record()
+    end
+    local last = self.recorded[#self.recorded]
+    if not last and #self.calls == 0 then
+        return {}
+    end
+    return store.rows(last or rille.no_grad(measure_pass, self, 0))
+end
+
+-- The sequence of a call by its steps: [steps, n, size] from what the layer takes or gives.
+local function by_step(module, sequence)
+    return module.batch_first and sequence:transpose(1, 2) or sequence
+end
+
+--- A recurrent layer's latest pass by time step: a list of { t =, log10_norm =, gradient_log10_norm = }, of the layer's output
+-- at t and of the loss's gradient with respect to the layer's input at t: how much of the loss reaches back to that step.
+-- name: the layer's, as in rows; the first recurrent one by default.
+function Probe:time_steps(name)
+    for _, call in ipairs(self.calls) do
+        if call.layer.module.recurrent and (name == nil or call.layer.shown.name == name) then
+            local output, input = by_step(call.layer.module, call.output), call.input.grad
+            input = input and by_step(call.layer.module, input)
+            local list, steps = {}, output:size(1)
+            for t = 1, steps do
+                list[t], list[steps + t] = output[t]:detach(), input and input[t]
+            end
+            local statistics, rows = rille.measure_many(list):totable(), {}
+            for t = 1, steps do
+                local gradient = statistics[steps + t]
+                rows[t] = { t = t, log10_norm = statistics[t][1][4], gradient_log10_norm = gradient and gradient[1][4] }
+            end
+            return rows
+        end
+    end
+    check.argument(1, "time_steps", "no recurrent layer%s in the latest pass", name and (" '%s'"):format(name) or "")
+end
+
+--- Histograms of the latest pass: for each layer { name =, kind =, low =, high =, counts = (list, from low to high) } of its
+-- finite outputs. bins: 40 by default.
+function Probe:histograms(bins)
+    bins = bins == nil and 40 or check.positive_integer(1, "histograms", "bins", bins)
+    local list = {}
+    for i, call in ipairs(self.calls) do
+        local statistics = rille.measure(call.output)
+        local low, high = statistics.min, statistics.max
+        if low == low then
+            low, high = low < high and low or low - 0.5, low < high and high or high + 0.5
+            list[#list + 1] = { layer = i, name = call.layer.shown.name, kind = call.layer.shown.kind, low = low, high = high,
+                counts = rille.histogram(call.output, bins, low, high):totable() }
+        end
+    end
+    return list
+end
+
+--- Forgets the rows recorded so far.
+function Probe:clear()
+    self.recorded, self.last_step, self.previous = {}, false, {}
+end
+
+--- Takes the probe's hooks off the net; what was recorded stays.
+function Probe:detach()
+    for _, handle in ipairs(self.handles) do
+        handle:remove()
+    end
+    self.handles, self.calls, self.pending, self.previous = {}, {}, false, {}
+end
+Probe.close = Probe.detach
+probe_metatable.__close = Probe.detach
+
+local function csv_cell(value)
+    if type(value) == "string" then
+        return value:find('[",\n]') and '"' .. value:gsub('"', '""') .. '"' or value
+    elseif value == nil then
+        return ""
+    elseif value ~= value then
+        return "nan"
+    end
+    return math.type(value) == "integer" and ("%d"):format(value) or ("%.17g"):format(value)
+end
+
+--- Writes all rows as CSV, with a line of column names; an absent value is an empty cell, others may be nan, inf or -inf.
+-- A file that is there is replaced only by a complete one. Returns path.
+function Probe:csv(path)
+    if type(path) ~= "string" then
+        check.argument(1, "csv", "path expected, got %s", check.type_name(path))
+    end
+    local lines = { table.concat(store.columns, ",") }
+    for _, row in ipairs(self:rows()) do
+        local cells = {}
+        for i, column in ipairs(store.columns) do
+            cells[i] = csv_cell(row[column])
+        end
+        lines[#lines + 1] = table.concat(cells, ",")
+    end
+    return files.write(path, table.concat(lines, "\n") .. "\n")
+end
+
+local function nonfinite(row)
+    return row.nans + row.infinities + (row.gradient_nans or 0) + (row.gradient_infinities or 0)
+        + (row.weight_gradient_nonfinite or 0) + (row.bias_gradient_nonfinite or 0)
+end
+
+--- The table of the latest pass, which print(probe) shows as well.
+function Probe:table()
+    local rows = self:latest()
+    if #rows == 0 then
+        return "probe: no forward pass yet"
+    end
+    local lines, broken, moved = {}, false, false
+    for _, row in ipairs(rows) do
+        broken, moved = broken or nonfinite(row) > 0, moved or row.weight_update_log10_ratio ~= nil
+    end
+    for i, row in ipairs(rows) do
+        lines[i] = {
+            row.name .. " " .. row.kind,
+            text.number(row.mean), text.number(row.std), text.number(row.min), text.number(row.max),
+            text.share(row.saturated), text.share(row.dead), text.power(row.gradient_log10_norm),
+            text.power(row.weight_gradient_log10_norm), text.power(row.bias_gradient_log10_norm),
+        }
+        table.insert(lines[i], moved and text.power(row.weight_update_log10_ratio) or nil)
+        table.insert(lines[i], broken and (nonfinite(row) > 0 and "NaN or Inf" or "") or nil)
+    end
+    local columns = { "<layer", "mean y", "std y", "min", "max", "saturated", "dead", "|dL/dy|", "|dL/dW|", "|dL/db|" }
+    table.insert(columns, moved and "|ΔW|/|W|" or nil)
+    table.insert(columns, broken and "<" or nil)
+    return ("step %s: outputs y of each layer, and Euclidean norms of the loss's gradients\n%s\n%s"):format(
+        text.number(rows[1].step, 15), text.table(columns, lines),
+        ("saturated: share of inputs with |f'(x)| < %g; dead: share of units that are 0 for the whole batch"):format(
+            self.saturation))
+end
+probe_metatable.__tostring = Probe.table
+
+check.methods(Probe, "probe", function(self)
+    return getmetatable(self) == probe_metatable
+end)
+
+return { new = new }
