@@ -10,18 +10,12 @@ enum { COLUMNS = 12, MOST_BINS = 1000000 };
 static void put_row(double *row, const rille_statistics *s)
 {
     const double values[COLUMNS] = {
-        (double)s->count,
-        s->mean,
-        s->std,
-        s->log10_norm,
-        s->min,
-        s->max,
-        (double)s->zeros,
-        (double)s->subnormals,
-        (double)s->nans,
-        (double)s->infinities,
-        (double)s->dead,
-        (double)s->within,
+        (double)s->count, s->mean,
+        s->std,           s->log10_norm,
+        s->min,           s->max,
+        (double)s->zeros, (double)s->subnormals,
+        (double)s->nans,  (double)s->infinities,
+        (double)s->dead,  (double)s->within,
     };
     for (int i = 0; i < COLUMNS; i++)
         row[i] = values[i];
