@@ -447,10 +447,14 @@ test-aarch64: ## the engine's suites on aarch64, cross-compiled and emulated (ON
 	    CC='aarch64-linux-gnu-gcc --sysroot=$(CROSS)/sysroot' HOSTCC='$(HOSTCC)' EMULATOR="$$(command -v qemu-aarch64)" \
 	    LDFLAGS='-Wl,-rpath,$(CROSS_LIBRARY)/openblas-openmp'
 
+# What the rille command gives OpenBLAS: see engine/base/blas.c.
+BEST_BLAS := core=$$($(COMMAND) -e 'io.write(os.getenv "OPENBLAS_CORETYPE" or "")'); \
+    if [ -n "$$core" ]; then export OPENBLAS_CORETYPE="$$core"; fi
+
 .PHONY: bench
 bench: deps-test built ## build, then run every benchmark (ONLY=name: some)
 	$(submake) bench-programs
-	@for program in $(BENCH_PROGRAMS); do \
+	@$(BEST_BLAS); for program in $(BENCH_PROGRAMS); do \
 	    case $${program##*/} in *"$(ONLY)"*) printf '\n== %s\n' $${program##*/}; $$program $$program.json ;; esac; done
 	@for script in $(wildcard tests/bench/*.lua); do name=$${script##*/}; name=$${name%.lua}; \
 	    case $$name in *"$(ONLY)"*) printf '\n== %s\n' $$name; $(COMMAND) $$script $(BUILD)/bench/$$name.json ;; esac; done

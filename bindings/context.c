@@ -60,11 +60,18 @@ static int memory_limit(lua_State *L)
     return 1;
 }
 
-/* rille.info(): {isa =, isas = {those that can be had here, best first}, lua =, threads =, version =}, and isa_refused =
- * where RILLE_ISA names another: why it is not in use */
+/* rille.info(): {blas =, blas_core =, isa =, isas = {those that can be had here, best first}, lua =, threads =, version =};
+ * isa_refused = where RILLE_ISA names another: why it is not in use; blas_better_core = where matrix products could be several
+ * times faster: what OPENBLAS_CORETYPE should say */
 static int info(lua_State *L)
 {
-    lua_createtable(L, 0, 6);
+    lua_createtable(L, 0, 9);
+    lua_pushstring(L, rille_blas());
+    lua_setfield(L, -2, "blas");
+    lua_pushstring(L, rille_blas_core());
+    lua_setfield(L, -2, "blas_core");
+    lua_pushstring(L, rille_blas_better_core());
+    lua_setfield(L, -2, "blas_better_core");
     lua_pushstring(L, rille_isa());
     lua_setfield(L, -2, "isa");
     lua_pushstring(L, rille_isa_refused());

@@ -111,6 +111,9 @@ RILLE_API const char *rille_isa(void);                             /* the instru
 RILLE_API const char *rille_isa_refused(void);                     /* NULL, or, where RILLE_ISA= names a set that cannot be had, a sentence that says so and which is in use instead */
 RILLE_API const char *rille_isa_name(int i);                       /* the sets in the library, best first, i from 0; NULL past the last */
 RILLE_API bool rille_isa_runs(int i);                              /* does the CPU have that set? */
+RILLE_API const char *rille_blas(void);                            /* the library of matrix products, its version and how it was built: "OpenBLAS 0.3.21 ... SkylakeX MAX_THREADS=64" */
+RILLE_API const char *rille_blas_core(void);                       /* the processor whose kernels it uses: "SkylakeX" */
+RILLE_API const char *rille_blas_better_core(void);                /* NULL, or, where it does not know this processor and uses kernels that are several times slower than it could: what OPENBLAS_CORETYPE= should say in the environment of a new process. NULL where that is set, to anything */
 RILLE_API rille_context *rille_open(const rille_options *options); /* NULL options: defaults; NULL where memory is out or an option is not in range */
 RILLE_API void rille_close(rille_context *cx);                     /* frees every tensor of the context; NULL is allowed */
 RILLE_API const char *rille_error(const rille_context *cx);        /* the first error's message, or NULL where there is none */
@@ -342,6 +345,16 @@ RILLE_API rille_tensor *rille_matmul(rille_tensor *a, rille_tensor *b); /* [...,
 RILLE_API rille_tensor *rille_dot(rille_tensor *a, rille_tensor *b);    /* sum a b: [n] [n] -> scalar */
 RILLE_API rille_tensor *rille_outer(rille_tensor *a, rille_tensor *b);  /* a_i b_j: [n] [m] -> [n, m] */
 RILLE_API rille_tensor *rille_linear(rille_tensor *x, rille_tensor *weight, rille_tensor *bias); /* x W^T + b: [..., in] [out, in] [out] -> [..., out]; bias may be omitted with NULL */
+/* By LAPACK, of every matrix of [..., m, n], k = min(m, n). NaN and infinities are an error, for which LAPACK may wait for ever; integers give float32.
+ * qr: t = Q R, Q [..., m, k] with orthonormal columns, R [..., k, n] upper triangular; the diagonal of R has either sign. Where the first k columns are
+ * dependent, gradients are not finite.
+ * svd: t = U diag(S) V^T, U [..., m, k] and V^T [..., k, n] with orthonormal columns and rows, S [..., k] >= 0 in descending order. U and V are unique
+ * up to a sign of both, and not at all where singular values are equal: there, and at 0 if m != n, gradients through them are not finite, as PyTorch
+ * has it. svdvals: S alone, faster, and differentiable once also where values are equal.
+ * q, r, u, s, vt: where to put the results; each may be NULL. They hold NULL where the call fails. */
+RILLE_API rille_status rille_qr(rille_tensor *t, rille_tensor **q, rille_tensor **r);
+RILLE_API rille_status rille_svd(rille_tensor *t, rille_tensor **u, rille_tensor **s, rille_tensor **vt);
+RILLE_API rille_tensor *rille_svdvals(rille_tensor *t);
 typedef struct rille_convolution { /* rows, columns; conv1d reads [0] alone */
     int64_t stride[2];   /* 0: 1 */
     int64_t padding[2];  /* zeros on both sides */

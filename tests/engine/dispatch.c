@@ -1,5 +1,6 @@
 /* Instruction sets: RILLE_ISA picks any that the CPU has, says so where it cannot, and all of them compute the same. The
  * library looks at RILLE_ISA once in a process, so each value is tried in a child, which sends back what it found. */
+#include "base/blas.h"
 #include "engine/support.h"
 #include "reference/ulp.h"
 
@@ -212,4 +213,25 @@ Test(dispatch, all_sets_agree)
         for (int j = 0; j < i; j++)
             compare(&reports[j], &reports[i]);
     cr_expect_gt(count, 0);
+}
+
+/* ---- OpenBLAS's own choice ---- */
+
+Test(dispatch, only_what_openblas_takes_for_unknown_is_replaced)
+{
+    cr_expect_str_eq(rl_better_blas_core("Prescott", true, true), "SkylakeX");
+    cr_expect_str_eq(rl_better_blas_core("Prescott", false, true), "Haswell");
+    cr_expect_null(rl_better_blas_core("Prescott", false, false), "a Prescott, or what is as old");
+    for (int i = 0; i < 4; i++)
+        cr_expect_null(rl_better_blas_core((const char *[]){"Haswell", "SkylakeX", "Zen", "armv8"}[i], true, true));
+}
+
+Test(dispatch, openblas_is_named_with_its_kernels)
+{
+    cr_expect_eq(strncmp(rille_blas(), "OpenBLAS ", 9), 0, "%s", rille_blas());
+    cr_expect_not_null(strstr(rille_blas(), rille_blas_core()), "%s, %s", rille_blas(), rille_blas_core());
+    const char *better = rille_blas_better_core();
+    cr_expect(better == NULL || strcmp(rille_blas_core(), "Prescott") == 0, "%s instead of %s", better, rille_blas_core());
+    cr_assert_eq(setenv("OPENBLAS_CORETYPE", "Haswell", 1), 0);
+    cr_expect_null(rille_blas_better_core(), "the user has chosen");
 }

@@ -12,9 +12,29 @@ local function run(arguments, environment)
 end
 
 describe("rille", function()
-    it("tells its version and the instruction sets", function()
-        assert.equal(("rille %s (Lua 5.4)\ninstruction set %s, of %s\n"):format(rille.version, rille.info().isa,
-            table.concat(rille.info().isas, ", ")), (run("--version")))
+    it("tells its version, the instruction sets and whose matrix products it uses", function()
+        local info = rille.info()
+        assert.equal(("rille %s (Lua 5.4)\ninstruction set %s, of %s\nmatrix products by %s, kernels for %s\n"):format(
+            rille.version, info.isa, table.concat(info.isas, ", "), info.blas:match("^OpenBLAS [%d.]+"),
+            info.blas_better_core or info.blas_core), (run("--version")))
+    end)
+
+    it("has OpenBLAS use better kernels than those for processors that it does not know, unless told otherwise", function()
+        local info = rille.info()
+        local tell = [[-e 'local i = require("rille").info() print(i.blas_core, i.blas_better_core)' - a 'b c']]
+        local script = [[echo 'print(#arg, arg[1], arg[2], os.getenv("OPENBLAS_CORETYPE"))' |]]
+        assert.equal(("%s\tnil\n2\ta\tb c\t%s\n"):format(info.blas_better_core or info.blas_core,
+            info.blas_better_core or os.getenv("OPENBLAS_CORETYPE")), (run(tell, script)))
+        if info.blas:find("DYNAMIC_ARCH", 1, true) and info.isas[1] == "v4" then
+            assert.equal("Prescott\tnil\n2\ta\tb c\tPrescott\n", (run(tell, script .. " OPENBLAS_CORETYPE=Prescott")))
+        end
+    end)
+
+    it("starts all the same where it cannot be started again", function()
+        local restart = require("rille.process").restart
+        assert.same({ nil, "No such file or directory" }, { restart({ "/nowhere/lua" }, "RILLE_NOTHING", "1") })
+        assert.is_nil(os.getenv("RILLE_NOTHING"))
+        assert.has_error(function() restart({}, "RILLE_NOTHING", "1") end, "bad argument #1 to 'restart' (no words)")
     end)
 
     it("takes the instruction set that RILLE_ISA names, and says so where it cannot", function()

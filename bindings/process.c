@@ -1,0 +1,42 @@
+/* rille.process: a module of its own, which rille does not load. It is for the rille command, whose process is its own. */
+#include "bindings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+__attribute__((visibility("default"))) int luaopen_rille_process(lua_State *L);
+
+/* restart(words, name, value): this process becomes the program words[1], sought along PATH, with the words as its arguments and
+ * name=value in its environment. Where that cannot be had, returns nil and why, and the environment is as it was. */
+static int restart(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    const char *name = luaL_checkstring(L, 2), *value = luaL_checkstring(L, 3);
+    const int count = (int)luaL_len(L, 1);
+    luaL_argcheck(L, count > 0, 1, "no words");
+    luaL_checkstack(L, count, "too many words");
+    const char **words = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *words, 0);
+    for (int i = 0; i < count; i++) { /* they stay on the stack */
+        lua_geti(L, 1, i + 1);
+        words[i] = luaL_checkstring(L, -1);
+    }
+    words[count] = NULL;
+    if (setenv(name, value, 1) == 0) {
+        execvp(words[0], (char *const *)(uintptr_t)words);
+        const int why = errno;
+        unsetenv(name);
+        errno = why;
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(errno));
+    return 2;
+}
+
+int luaopen_rille_process(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"restart", restart}, {NULL, NULL}};
+    luaL_newlib(L, functions);
+    return 1;
+}
