@@ -186,6 +186,7 @@ extern const luaL_Reg rlua_selection_both[];
 extern const luaL_Reg rlua_arithmetic_metamethods[], rlua_arithmetic_both[];
 extern const luaL_Reg rlua_reduction_both[];
 extern const luaL_Reg rlua_order_both[];
+extern const luaL_Reg rlua_decomposition_both[];
 extern const luaL_Reg rlua_losses_both[];
 extern const luaL_Reg rlua_recurrence_functions[];
 extern const luaL_Reg rlua_autograd_both[], rlua_autograd_functions[];

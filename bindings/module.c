@@ -23,7 +23,7 @@ static const struct {
     {rlua_shape_both, FUNCTION | METHOD},         {rlua_window_both, FUNCTION | METHOD},
     {rlua_normalisation_both, FUNCTION | METHOD}, {rlua_order_both, FUNCTION | METHOD},
     {rlua_losses_both, FUNCTION | METHOD},        {rlua_recurrence_functions, FUNCTION},
-    {rlua_layer_both, FUNCTION | METHOD},
+    {rlua_layer_both, FUNCTION | METHOD},         {rlua_decomposition_both, FUNCTION | METHOD},
 };
 
 void rlua_register(lua_State *L, const luaL_Reg *list, int table, int other, bool extra)

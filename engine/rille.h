@@ -345,7 +345,7 @@ RILLE_API rille_tensor *rille_matmul(rille_tensor *a, rille_tensor *b); /* [...,
 RILLE_API rille_tensor *rille_dot(rille_tensor *a, rille_tensor *b);    /* sum a b: [n] [n] -> scalar */
 RILLE_API rille_tensor *rille_outer(rille_tensor *a, rille_tensor *b);  /* a_i b_j: [n] [m] -> [n, m] */
 RILLE_API rille_tensor *rille_linear(rille_tensor *x, rille_tensor *weight, rille_tensor *bias); /* x W^T + b: [..., in] [out, in] [out] -> [..., out]; bias may be omitted with NULL */
-/* By LAPACK, of every matrix of [..., m, n], k = min(m, n). NaN and infinities are an error, for which LAPACK may wait for ever; integers give float32.
+/* By LAPACK, of every matrix of [..., m, n], k = min(m, n). NaN and infinities are an error; integers give float32. The same bits for any number of threads.
  * qr: t = Q R, Q [..., m, k] with orthonormal columns, R [..., k, n] upper triangular; the diagonal of R has either sign. Where the first k columns are
  * dependent, gradients are not finite.
  * svd: t = U diag(S) V^T, U [..., m, k] and V^T [..., k, n] with orthonormal columns and rows, S [..., k] >= 0 in descending order. U and V are unique

@@ -2,6 +2,7 @@
 #ifndef TESTS_ENGINE_GRADIENT_SAMPLES_H
 #define TESTS_ENGINE_GRADIENT_SAMPLES_H
 
+#include "ops/lapack.h"
 #include "ops/ops.h"
 #include "ops/scan.h"
 
@@ -63,6 +64,24 @@ static rille_tensor *labels_of(rille_context *cx)
 static rille_tensor *places_of(rille_context *cx) /* some of 3 rows, some twice, in two columns */
 {
     return rille_from(cx, RILLE_INT64, 2, (int64_t[]){4, 2}, (int64_t[]){2, 0, 0, 1, 2, 0, 2, 0});
+}
+
+static rille_tensor *both_of_qr(rille_tensor *t)
+{
+    rille_tensor *q, *r;
+    return rille_qr(t, &q, &r) != RILLE_OK ? NULL : rille_matmul(rille_sin(q), rille_sin(r));
+}
+
+/* Each column of U with the row of V^T that has its sign: what gradients may depend on. */
+static rille_tensor *all_of_svd(rille_tensor *t)
+{
+    rille_tensor *u, *s, *vt, *pair[3];
+    if (rille_svd(t, &u, &s, &vt) != RILLE_OK)
+        return NULL;
+    pair[0] = rille_matmul(rille_sin(u), rille_cat((rille_tensor *[]){vt, vt}, 2, -1));
+    pair[1] = rille_matmul(rille_mul(u, rille_unsqueeze(s, -2)), rille_sin(vt));
+    pair[2] = rille_unsqueeze(rille_mul(s, s), -2);
+    return rille_add(rille_sum(pair[0], (int[]){-1}, 1, true), rille_mul(rille_sum(pair[2], (int[]){-1}, 1, true), pair[1]));
 }
 
 static rille_tensor *unbound(rille_tensor *t) /* the product of its columns */
@@ -175,6 +194,10 @@ FUNCTION(f_max, rille_max(x[0], 1, false))
 FUNCTION(f_min, rille_min(x[0], 0, true))
 FUNCTION(f_matmul, rille_matmul(x[0], x[1]))
 FUNCTION(f_matmul_transposed, rille_matmul(rille_transpose(x[0], 0, 1), rille_transpose(x[1], 0, 1)))
+FUNCTION(f_qr, both_of_qr(x[0]))
+FUNCTION(f_qr_transposed, both_of_qr(rl_transposed(x[0])))
+FUNCTION(f_svd, all_of_svd(x[0]))
+FUNCTION(f_svdvals, rille_svdvals(x[0]))
 FUNCTION(f_linear, rille_linear(x[0], x[1], x[2]))
 FUNCTION(f_linear_without_bias, rille_linear(x[0], x[1], NULL))
 FUNCTION(f_conv1d, rille_conv1d(x[0], x[1], x[2], &(rille_convolution){.stride = {2}, .padding = {1}}))
@@ -245,6 +268,17 @@ FUNCTION(f_affine_shifted, rille_activate_with(x[0], RILLE_AFFINE, NULL, (rille_
 FUNCTION(f_xielu, rille_activate_with(x[0], RILLE_XIELU, NULL, (rille_tensor *[]){x[1], x[2], NULL}))
 FUNCTION(f_snake_slope, rille_derivative_with(x[0], RILLE_SNAKE, 1, NULL, &x[1]))
 FUNCTION(f_with_derivative, rille_with_derivative(rille_exp(rille_detach(x[0])), x[0], rille_exp(x[0])))
+
+/* solve_triangular is reached through a gradient. */
+static rille_tensor *f_qr_slope(rille_context *cx, inputs x, int count, void *user)
+{
+    (void)cx;
+    (void)count;
+    (void)user;
+    rille_tensor *total = rille_sum(both_of_qr(x[0]), NULL, 0, false), *slope = NULL;
+    rille_grad(&total, 1, &x[0], 1, NULL, true, &slope);
+    return slope;
+}
 
 /* pair_loss_product is reached through a gradient. */
 static rille_tensor *f_mse_loss_slope(rille_context *cx, inputs x, int count, void *user)
@@ -500,6 +534,14 @@ static const sample samples[] = {
     {"matmul of batches", RL_OP_matmul, f_matmul, 2, {{R3(2, 2, 3), -2, 2}, {R2(3, 2), -2, 2}}, false},
     {"matmul of vectors", RL_OP_matmul, f_matmul, 2, {{R1(3), -2, 2}, {R1(3), -2, 2}}, false},
     {"matmul with a vector", RL_OP_matmul, f_matmul, 2, {{R2(2, 3), -2, 2}, {R1(3), -2, 2}}, false},
+    {"solve_triangular", RL_OP_solve_triangular, f_qr_slope, ONE(R2(3, 2), -2, 2), true},
+    {"qr", RL_OP_qr, f_qr, ONE(R2(4, 3), -2, 2), false},
+    {"qr of a square transpose", RL_OP_qr, f_qr_transposed, ONE(R3(2, 3, 3), -2, 2), false},
+    {"qr of wide matrices", RL_OP_qr, f_qr, ONE(R3(2, 2, 4), -2, 2), false},
+    {"svd", RL_OP_svd, f_svd, ONE(R2(3, 3), -2, 2), false},
+    {"svd of tall matrices", RL_OP_svd, f_svd, ONE(R3(2, 4, 2), -2, 2), false},
+    {"svd of a wide matrix", RL_OP_svd, f_svd, ONE(R2(2, 4), -2, 2), false},
+    {"svdvals", RL_OP_svdvals, f_svdvals, ONE(R3(2, 3, 4), -2, 2), false},
     {"linear", RL_OP_linear, f_linear, 3, {{R2(3, 2), -2, 2}, {R2(4, 2), -2, 2}, {R1(4), -2, 2}}, false},
     {"linear over batches", RL_OP_linear, f_linear, 3, {{R3(2, 2, 2), -2, 2}, {R2(3, 2), -2, 2}, {R1(3), -2, 2}}, false},
     {"linear without bias", RL_OP_linear, f_linear_without_bias, 2, {{R2(3, 2), -2, 2}, {R2(4, 2), -2, 2}}, false},

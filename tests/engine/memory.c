@@ -229,6 +229,25 @@ static rille_tensor *lstm(const bench *b)
     return h;
 }
 
+static rille_tensor *orthogonal(const bench *b)
+{
+    rille_tensor *wide = rille_narrow(b->turned, 0, 0, 3), *q = NULL, *r = NULL;
+    const rille_status status = rille_qr(wide, &q, &r);
+    cr_expect((status == RILLE_OK) == (q != NULL) && (q == NULL) == (r == NULL));
+    rille_free(wide);
+    rille_free(r);
+    return q;
+}
+
+static rille_tensor *singular_vectors(const bench *b)
+{
+    rille_tensor *u, *s;
+    const rille_status status = rille_svd(b->turned, &u, &s, NULL);
+    cr_expect((status == RILLE_OK) == (u != NULL) && (u == NULL) == (s == NULL));
+    rille_free(s);
+    return u;
+}
+
 static rille_tensor *gradient_through_time(const bench *b)
 {
     rille_tensor *g = NULL;
@@ -381,6 +400,9 @@ static rille_tensor *gradient_of_reductions(rille_context *cx, const bench *b)
     X(argmax, rille_argmax(b->turned, 1, false))                                                                               \
     X(matmul, rille_matmul(b->x, b->turned))                                                                                   \
     X(matmul_of_a_vector, rille_matmul(b->turned, b->bias))                                                                    \
+    X(qr, orthogonal(b))                                                                                                       \
+    X(svd, singular_vectors(b))                                                                                                \
+    X(svdvals, rille_svdvals(b->turned))                                                                                       \
     X(linear, rille_linear(b->turned, b->turned, b->bias))                                                                     \
     X(conv1d, rille_conv1d(b->turned, b->kernel, b->bias, NULL))                                                               \
     X(conv2d, rille_conv2d(b->images, b->images, NULL, &(rille_convolution){.padding = {1, 2}}))                               \
@@ -465,10 +487,16 @@ static bench make_bench(rille_context *cx)
     rille_tensor *h = rille_gru(lstm(&b), &(rille_recurrent_weights){b.three, b.three, NULL, NULL}, b.x);
     h = rille_rnn(h, &(rille_recurrent_weights){b.x, b.turned, NULL, NULL}, NULL, RILLE_TANH);
     b.through_time = rille_bce_with_logits(h, b.half, b.bias, RILLE_REDUCE_MEAN);
-    rille_tensor *each[] = {rille_prod(b.turned, (int[]){0}, 1, false),      rille_std(b.x, (int[]){1}, 1, 1, false),
-                            rille_norm(b.x, 3, (int[]){1}, 1, false),        rille_logsumexp(b.turned, (int[]){1}, 1, false),
-                            rille_amax(b.x, (int[]){0}, 1, false),           rille_cumprod(b.turned, 1),
-                            rille_sort(rille_cumsum(b.x, 0), 1, false, NULL)};
+    rille_tensor *each[] = {rille_prod(b.turned, (int[]){0}, 1, false),
+                            rille_std(b.x, (int[]){1}, 1, 1, false),
+                            rille_norm(b.x, 3, (int[]){1}, 1, false),
+                            rille_logsumexp(b.turned, (int[]){1}, 1, false),
+                            rille_amax(b.x, (int[]){0}, 1, false),
+                            rille_cumprod(b.turned, 1),
+                            rille_sort(rille_cumsum(b.x, 0), 1, false, NULL),
+                            orthogonal(&b),
+                            singular_vectors(&b),
+                            rille_svdvals(b.turned)};
     b.reduced = rille_sum(b.x, NULL, 0, false);
     for (size_t i = 0; i < sizeof each / sizeof each[0]; i++)
         b.reduced = rille_add(b.reduced, rille_sum(each[i], NULL, 0, false));

@@ -101,6 +101,22 @@ FUNCTION(f_min, rille_min(x[0], 1, false))
 FUNCTION(f_matmul, rille_matmul(x[0], x[1]))
 FUNCTION(f_matmul_transposed, rille_matmul(rille_transpose(x[0], 0, 1), x[1]))
 FUNCTION(f_linear, rille_linear(x[0], x[1], x[2]))
+FUNCTION(f_svdvals, rille_svdvals(x[0]))
+
+static rille_tensor *f_qr(rille_context *cx, inputs x)
+{
+    rille_tensor *q, *r;
+    (void)cx;
+    return rille_qr(x[0], &q, &r) != RILLE_OK ? NULL : rille_matmul(rille_sin(q), r);
+}
+
+static rille_tensor *f_svd(rille_context *cx, inputs x)
+{
+    rille_tensor *u, *s, *vt;
+    (void)cx;
+    return rille_svd(x[0], &u, &s, &vt) != RILLE_OK ? NULL : rille_matmul(rille_mul(u, rille_unsqueeze(s, -2)), rille_sin(vt));
+}
+
 FUNCTION(f_conv1d, rille_conv1d(x[0], x[1], NULL, &(rille_convolution){.stride = {2}, .padding = {3}}))
 FUNCTION(f_conv2d, rille_conv2d(x[0], x[1], x[2], &(rille_convolution){.padding = {1, 1}}))
 FUNCTION(f_conv2d_in_groups, rille_conv2d(x[0], x[1], NULL, &(rille_convolution){.groups = 3}))
@@ -167,6 +183,13 @@ static rille_tensor *pool_gradient(rille_context *cx, inputs x, bool largest)
 }
 FUNCTION(f_max_pool_spread, pool_gradient(cx, x, true))
 FUNCTION(f_avg_pool_spread, pool_gradient(cx, x, false))
+
+static rille_tensor *f_qr_slope(rille_context *cx, inputs x)
+{
+    rille_tensor *total = rille_sum(f_qr(cx, x), NULL, 0, false), *slope = NULL;
+    rille_grad(&total, 1, &x[0], 1, NULL, true, &slope);
+    return slope;
+}
 
 /* What is nobody's operation but another one's gradient has its own turn in the gradient of that gradient. */
 #define GRADIENT_FUNCTION(name, expression)                                                                                    \
@@ -270,6 +293,11 @@ static const sample samples[] = {
     {"matmul", RL_OP_matmul, f_matmul, 2, {{2, 257, 513}, {2, 513, 255}}},
     {"matmul of many small ones", RL_OP_matmul, f_matmul, 2, {{2, 3, 40000}, {1, 40000}}},
     {"matmul of a transpose", RL_OP_matmul, f_matmul_transposed, 2, {{2, 256, 300}, {2, 256, 513}}},
+    {"qr", RL_OP_qr, f_qr, 1, {{3, 9, 60, 40}}},
+    {"gradient of qr", RL_OP_solve_triangular, f_qr_slope, 1, {{3, 9, 60, 40}}},
+    {"qr of one", RL_OP_qr, f_qr, 1, {{2, 300, 200}}},
+    {"svd", RL_OP_svd, f_svd, 1, {{3, 9, 30, 40}}},
+    {"svdvals", RL_OP_svdvals, f_svdvals, 1, {{2, 200, 150}}},
     {"linear", RL_OP_linear, f_linear, 3, {{2, 400, 257}, {2, 300, 257}, {1, 300}}},
     {"conv1d", RL_OP_conv, f_conv1d, 2, {{3, 3, 20, 3001}, {3, 9, 20, 7}}},
     {"conv2d", RL_OP_conv, f_conv2d, 3, {{4, 19, 3, 30, 31}, {4, 8, 3, 3, 3}, {1, 8}}},

@@ -209,6 +209,8 @@ describe("rille.gradcheck", function()
         { "cumsum", { { 2, 3 } }, function(x) return x:cumsum(1) end },
         { "cumprod", { { 2, 3 } }, function(x) return x:cumprod(2) end },
         { "sort", { { 2, 3 } }, function(x) return (x:sort()) end },
+        { "qr", { { 3, 2 } }, function(x) local q, r = x:qr() return q:sin():matmul(r) end },
+        { "svdvals", { { 2, 3 } }, function(x) return x:svdvals() end },
         { "topk", { { 2, 3 } }, function(x) return (x:topk(2)) end },
         { "matmul", { { 2, 3 }, { 3, 2 } }, rille.matmul },
         { "linear", { { 2, 3 }, { 4, 3 }, { 4 } }, rille.linear },

@@ -374,6 +374,18 @@ describe("reductions", function()
         end
     end)
 
+    it("qr, svd and svdvals, of each matrix", function()
+        local x = rille.tensor({ { 3, 5 }, { 0, 2 }, { -4, 10 } }, { dtype = "float64" })
+        local q, r = x:qr()
+        assert.is_true((q:matmul(r) - x):abs():max():item() < 1e-14)
+        assert.is_true((q:t():matmul(q) - rille.eye(2)):abs():max():item() < 1e-15)
+        local u, s, vt = rille.svd(x)
+        assert.same({ { 3, 2 }, { 2 }, { 2, 2 } }, { u:shape(), s:shape(), vt:shape() })
+        assert.is_true(((u * s):matmul(vt) - x):abs():max():item() < 1e-14)
+        assert.is_true((x:svdvals() - s):abs():max():item() < 1e-14)
+        assert.same({ 4, 2 }, rille.randn(4, 3, 2):svdvals():shape())
+    end)
+
     it("sort, argsort and topk, along the last dimension by default", function()
         local x = rille.tensor { { 3, 1, 2 }, { 0 / 0, 7, 7 } }
         local values, at = x:sort()
