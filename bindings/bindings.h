@@ -192,6 +192,7 @@ extern const luaL_Reg rlua_recurrence_functions[];
 extern const luaL_Reg rlua_autograd_both[], rlua_autograd_functions[];
 extern const luaL_Reg rlua_hooks_both[];
 extern const luaL_Reg rlua_measure_functions[], rlua_probe_functions[];
+extern const luaL_Reg rlua_optim_functions[];
 extern const luaL_Reg rlua_context_functions[];
 extern const luaL_Reg rlua_normalisation_both[];
 extern const luaL_Reg rlua_window_both[];

@@ -12,6 +12,36 @@ static int manual_seed(lua_State *L)
     return 0;
 }
 
+/* rille.rng_state(): {seed =, counter =}: where the random numbers are */
+static int rng_state(lua_State *L)
+{
+    rille_random_state state = rille_get_random_state(rlua_context(L));
+    lua_createtable(L, 0, 2);
+    lua_pushinteger(L, (lua_Integer)state.seed);
+    lua_setfield(L, -2, "seed");
+    lua_pushinteger(L, (lua_Integer)state.counter);
+    lua_setfield(L, -2, "counter");
+    return 1;
+}
+
+/* rille.set_rng_state(state): the random numbers go on from where rille.rng_state was called */
+static int set_rng_state(lua_State *L)
+{
+    static const char *const names[] = {"counter", "seed", NULL};
+    uint64_t value[2];
+    lua_settop(L, 1);
+    if (lua_type(L, 1) != LUA_TTABLE)
+        rlua_bad_type(L, 1, "table of rille.rng_state");
+    rlua_check_options(L, 1, names);
+    for (int i = 0; i < 2; i++) {
+        if (!rlua_option(L, 1, names[i]))
+            rlua_bad_argument(L, 1, "'%s' is missing", names[i]);
+        value[i] = (uint64_t)rlua_integer(L, -1, 1, names[i]);
+    }
+    rille_set_random_state(rlua_context(L), (rille_random_state){.seed = value[1], .counter = value[0]});
+    return 0;
+}
+
 /* rille.threads([n]): how many threads an operation may use */
 static int threads(lua_State *L)
 {
@@ -119,6 +149,14 @@ static int raise(lua_State *L)
 }
 
 const luaL_Reg rlua_context_functions[] = {
-    {"clock", wall_clock},          {"info", info},   {"manual_seed", manual_seed}, {"memory", memory},
-    {"memory_limit", memory_limit}, {"raise", raise}, {"threads", threads},         {NULL, NULL},
+    {"clock", wall_clock},
+    {"info", info},
+    {"manual_seed", manual_seed},
+    {"memory", memory},
+    {"memory_limit", memory_limit},
+    {"raise", raise},
+    {"rng_state", rng_state},
+    {"set_rng_state", set_rng_state},
+    {"threads", threads},
+    {NULL, NULL},
 };

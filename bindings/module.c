@@ -36,6 +36,7 @@ static const struct {
     {rlua_recurrence_functions, FUNCTION},
     {rlua_layer_both, FUNCTION | METHOD},
     {rlua_decomposition_both, FUNCTION | METHOD},
+    {rlua_optim_functions, FUNCTION},
 };
 
 void rlua_register(lua_State *L, const luaL_Reg *list, int table, int other, bool extra)

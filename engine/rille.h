@@ -126,6 +126,11 @@ RILLE_API rille_memory rille_memory_usage(const rille_context *cx);
 RILLE_API void rille_set_memory_limit(rille_context *cx, size_t bytes); /* as rille_options.memory_limit, from now on; may be below what is in use: then nothing more is given out */
 RILLE_API void rille_memory_trim(rille_context *cx);   /* gives the pool back to the allocator */
 RILLE_API void rille_manual_seed(rille_context *cx, uint64_t seed); /* restarts the random numbers at the seed's stream */
+typedef struct rille_random_state { /* where the random numbers are: which stream, and how far */
+    uint64_t seed, counter;
+} rille_random_state;
+RILLE_API rille_random_state rille_get_random_state(const rille_context *cx);
+RILLE_API void rille_set_random_state(rille_context *cx, rille_random_state state); /* goes on from there */
 
 RILLE_API void rille_scope_push(rille_context *cx);    /* tensors made from now on belong to a new scope */
 RILLE_API void rille_scope_pop(rille_context *cx);     /* frees them, but for those that rille_keep took out */
@@ -522,16 +527,47 @@ RILLE_API rille_status rille_gradgradcheck(rille_context *cx, rille_function *f,
 
 /* ---- Training ------------------------------------------------------------------------------------------------------ */
 
-typedef struct rille_sgd_options {
-    double learning_rate;
-    double momentum;     /* v = momentum v + g; 0: none */
-    double weight_decay; /* g = gradient + weight_decay p */
-    bool nesterov;       /* step along g + momentum v */
-} rille_sgd_options;
-/* p -= learning_rate g for `count` parameters, in one pass each; velocity[i] (same shape as parameter[i], contiguous; made
- * by the caller as zeros) is updated where momentum is not 0, else velocity may be NULL. One without a gradient is passed over. */
-RILLE_API rille_status rille_sgd_step(rille_context *cx, int count, rille_tensor *const *parameters, rille_tensor *const *velocity,
-                                      const rille_sgd_options *options);
+typedef enum rille_optimizer { /* g: the gradient + weight_decay p, but for adamw and lion, where p *= 1 - learning_rate weight_decay instead */
+    RILLE_SGD,      /* v = momentum v + g; p -= learning_rate v, or, with nesterov, (g + momentum v) (Polyak 1964; Sutskever et al. 2013) */
+    RILLE_ADAM,     /* m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2; p -= learning_rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps) (Kingma and Ba 2015) */
+    RILLE_ADAMW,    /* the same, with decay apart from the gradient (Loshchilov and Hutter 2019) */
+    RILLE_RMSPROP,  /* v = alpha v + (1 - alpha) g^2; d = g / (sqrt(v) + eps); b = momentum b + d; p -= learning_rate b (Tieleman and Hinton 2012); centered: v - m^2 for v, m the mean of g (Graves 2013) */
+    RILLE_ADAGRAD,  /* s += g^2; p -= learning_rate / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps) (Duchi et al. 2011) */
+    RILLE_ADADELTA, /* v = rho v + (1 - rho) g^2; d = sqrt(a + eps) / sqrt(v + eps) g; a = rho a + (1 - rho) d^2; p -= learning_rate d (Zeiler 2012) */
+    RILLE_LION      /* p -= learning_rate sign(beta1 m + (1 - beta1) g); m = beta2 m + (1 - beta2) g (Chen et al. 2023) */
+} rille_optimizer;
+
+typedef struct rille_optimizer_options { /* an optimiser looks only at what its formula names; beside each: its usual value */
+    rille_optimizer kind;
+    double learning_rate; /* >= 0 */
+    double weight_decay;  /* >= 0; 0, adamw 0.01 */
+    double momentum;      /* 0 <= momentum < 1; 0 */
+    bool nesterov, centered;
+    double beta1, beta2;  /* 0 <= beta < 1; adam and adamw 0.9 and 0.999, lion 0.9 and 0.99 */
+    double alpha, rho;    /* 0 <= alpha, rho < 1; 0.99, 0.9 */
+    double lr_decay;      /* >= 0; 0 */
+    double eps;           /* >= 0; 1e-8, adagrad 1e-10, adadelta 1e-6 */
+} rille_optimizer_options;
+#define RILLE_MAX_OPTIMIZER_STATES 3
+/* How many tensors these options keep beside each parameter, and what they are called (names NULL: not wanted); < 0, and an
+ * error, where an option is out of range. sgd: momentum_buffer, with momentum. adam, adamw: exp_avg, exp_avg_sq. rmsprop:
+ * square_avg, grad_avg if centered, momentum_buffer with momentum. adagrad: sum. adadelta: square_avg, acc_delta. lion: exp_avg. */
+RILLE_API int rille_optimizer_states(rille_context *cx, const rille_optimizer_options *options,
+                                     const char *names[RILLE_MAX_OPTIMIZER_STATES]);
+/* One step of `count` contiguous leaves, in one pass; those without a gradient are passed over. states[i k], ... are the k
+ * states of parameters[i], of its shape and dtype, contiguous, made by the caller as zeros (NULL: k is 0); steps[i] >= 0
+ * counts the steps that parameters[i] has made, the t of the formulas, and is 1 more afterwards. Where it fails for anything
+ * but rille_cancel, nothing has moved. */
+RILLE_API rille_status rille_optimizer_step(rille_context *cx, const rille_optimizer_options *options, int count,
+                                            rille_tensor *const *parameters, rille_tensor *const *states, int64_t *steps);
+
+/* The norm of all gradients of `count` tensors as one vector, (sum |g|^norm_type)^(1 / norm_type), infinity: max |g|, in
+ * double and without overflow, into *total (NULL: not wanted). Above max_norm, every gradient is multiplied by
+ * max_norm / (total + 1e-6), in place (Pascanu et al. 2013). A total that is not finite is an error with error_if_nonfinite,
+ * and then nothing is scaled. */
+RILLE_API rille_status rille_clip_grad_norm(rille_context *cx, int count, rille_tensor *const *parameters, double max_norm,
+                                            double norm_type, bool error_if_nonfinite, double *total);
+RILLE_API rille_status rille_clip_grad_value(rille_context *cx, int count, rille_tensor *const *parameters, double value); /* every gradient's elements into -value ... value, in place; NaN stays */
 
 /* ---- Gradient flow -------------------------------------------------------------------------------------------------- */
 

@@ -1,117 +1,94 @@
---- rille.optim: optimisers.
+--- rille.optim: optimisers, schedulers of their learning rates, and clipping of gradients.
 --
---     local optimizer = optim.SGD(net:parameters(), { lr = 0.1, momentum = 0.9 })
+--     local optimizer = optim.AdamW(net:parameters(), { lr = 1e-3 })
+--     local scheduler = optim.CosineAnnealingLR(optimizer, { T_max = 10 })
 --     rille.cross_entropy(net(x), labels):backward()
+--     optim.clip_grad_norm(net:parameters(), 1)
 --     optimizer:step()
 --     optimizer:zero_grad()
+--     scheduler:step() -- after each epoch
+--
+-- Names, defaults and what they mean are PyTorch's. Instead of a list of parameters every optimiser takes a list of groups,
+-- { { params = list, lr = 0.1 }, ... }, whose settings go before the options. Settings may be changed between steps: those of
+-- all groups as optimizer.lr, those of one as optimizer.param_groups[1].lr. Methods are in rille/optim/optimizer.lua: step,
+-- zero_grad, add_param_group, state, load_state. The updates are one pass in C each, rille.h has their formulas.
 
 local rille = require "rille"
 local check = require "rille.check"
+local optimizer = require "rille.optim.optimizer"
+local schedulers = require "rille.optim.schedulers"
 
 local optim = {}
 
-local function check_parameters(name, parameters)
-    if type(parameters) ~= "table" or getmetatable(parameters) then
-        check.argument(1, name, "list of tensors expected, got %s", check.type_name(parameters))
-    elseif #parameters == 0 then
-        check.argument(1, name, "the list of parameters is empty")
-    end
-    local list, seen = {}, {}
-    for i, parameter in ipairs(parameters) do
-        if not check.is_tensor(parameter) then
-            check.argument(1, name, "[%d]: tensor expected, got %s", i, check.type_name(parameter))
-        elseif not (parameter:requires_grad() and parameter:is_leaf()) then
-            check.argument(1, name, "[%d]: a leaf tensor with requires_grad expected", i)
-        end
-        if seen[parameter] then
-            check.argument(1, name, "[%d]: the same parameter as [%d]; it would be moved twice", i, seen[parameter])
-        end
-        seen[parameter] = i
-        list[i] = parameter
-    end
-    return list
-end
-
-local function check_range(n, name, option, value, low)
-    if type(value) ~= "number" or not (value >= low and value < math.huge) then
-        check.argument(n, name, "%s is %s, expected a finite number >= %g", option, check.value_text(value), low)
-    end
-end
-
-local function check_settings(n, name, settings)
-    check_range(n, name, "lr", settings.lr, 0)
-    check_range(n, name, "momentum", settings.momentum, 0)
-    if settings.momentum >= 1 then
-        check.argument(n, name, "momentum is %s, expected one below 1", check.value_text(settings.momentum))
-    end
-    check_range(n, name, "weight_decay", settings.weight_decay, 0)
-    if settings.nesterov and settings.momentum == 0 then
-        check.argument(n, name, "nesterov needs a momentum above 0")
-    end
-end
-
-local SGD = {}
-
-local sgd = {
-    __name = "SGD",
-    __index = function(_, key)
-        if SGD[key] == nil then
-            check.fail("no '%s' in SGD%s", tostring(key), check.did_you_mean(key,
-                { "lr", "momentum", "weight_decay", "nesterov", "parameters", "step", "zero_grad" }))
-        end
-        return SGD[key]
-    end,
-    __newindex = function(_, key)
-        check.fail("no '%s' in SGD%s", tostring(key), check.did_you_mean(key, { "lr", "momentum", "weight_decay", "nesterov" }))
-    end,
-    __tostring = function(self)
-        return ("SGD(lr=%g, momentum=%g, weight_decay=%g, nesterov=%s): %d parameters"):format(self.lr, self.momentum,
-            self.weight_decay, self.nesterov, #self.parameters)
-    end,
+--- optim.SGD(parameters, { lr=, momentum=0, weight_decay=0, nesterov=false }): stochastic gradient descent, with Nesterov
+-- momentum in the form of Sutskever, Martens, Dahl & Hinton 2013.
+optim.SGD = optimizer.constructor {
+    name = "SGD",
+    kind = "sgd",
+    order = { "lr", "momentum", "weight_decay", "nesterov" },
+    defaults = { momentum = 0, weight_decay = 0, nesterov = false },
 }
 
---- optim.SGD(parameters, { lr=, momentum=0, weight_decay=0, nesterov=false }): stochastic gradient descent.
--- g = gradient + weight_decay p; v = momentum v + g; p -= lr v, or lr (g + momentum v) with nesterov
--- (Nesterov momentum in the form of Sutskever, Martens, Dahl & Hinton 2013). Its fields lr, momentum, weight_decay and
--- nesterov may be set between steps.
-function optim.SGD(parameters, options)
-    parameters = check_parameters("SGD", parameters)
-    options = check.options(2, "SGD", options, { lr = { "number" }, momentum = 0, weight_decay = 0, nesterov = false })
-    if options.lr == nil then
-        check.argument(2, "SGD", "lr is missing: write optim.SGD(parameters, { lr = 0.1 })")
-    end
-    check_settings(2, "SGD", options)
-    options.parameters = parameters
-    options.velocity = false
-    return setmetatable(options, sgd)
-end
+--- optim.Adam(parameters [, { lr=1e-3, betas={0.9, 0.999}, eps=1e-8, weight_decay=0 }]): Kingma & Ba 2015.
+optim.Adam = optimizer.constructor {
+    name = "Adam",
+    kind = "adam",
+    order = { "lr", "betas", "eps", "weight_decay" },
+    defaults = { lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0 },
+}
 
---- Moves every parameter that has a gradient by one step.
-function SGD:step()
-    check_settings(1, "step", self)
-    if self.momentum > 0 and not self.velocity then
-        self.velocity = {}
-        for i, parameter in ipairs(self.parameters) do
-            self.velocity[i] = rille.keep(rille.zeros(parameter:shape(), { dtype = parameter:dtype() }))
-        end
-    end
-    rille.sgd_step(self.parameters, self.momentum > 0 and self.velocity or nil, {
-        learning_rate = self.lr,
-        momentum = self.momentum,
-        weight_decay = self.weight_decay,
-        nesterov = self.nesterov,
-    })
-end
+--- optim.AdamW(parameters [, { lr=1e-3, betas={0.9, 0.999}, eps=1e-8, weight_decay=0.01 }]): Adam with decay apart from the
+-- gradient, p -= lr weight_decay p (Loshchilov & Hutter 2019).
+optim.AdamW = optimizer.constructor {
+    name = "AdamW",
+    kind = "adamw",
+    order = { "lr", "betas", "eps", "weight_decay" },
+    defaults = { lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0.01 },
+}
 
---- Forgets the parameters' gradients.
-function SGD:zero_grad()
-    for _, parameter in ipairs(self.parameters) do
-        parameter.grad = nil
-    end
-end
+--- optim.RMSprop(parameters [, { lr=0.01, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=false }]): Tieleman &
+-- Hinton 2012; centered: by the variance instead of the mean square (Graves 2013).
+optim.RMSprop = optimizer.constructor {
+    name = "RMSprop",
+    kind = "rmsprop",
+    order = { "lr", "alpha", "eps", "weight_decay", "momentum", "centered" },
+    defaults = { lr = 0.01, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0, centered = false },
+}
 
-check.methods(SGD, "SGD", function(self)
-    return getmetatable(self) == sgd
-end)
+--- optim.Adagrad(parameters [, { lr=0.01, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10 }]): Duchi, Hazan
+-- & Singer 2011.
+optim.Adagrad = optimizer.constructor {
+    name = "Adagrad",
+    kind = "adagrad",
+    order = { "lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps" },
+    defaults = { lr = 0.01, lr_decay = 0, weight_decay = 0, initial_accumulator_value = 0, eps = 1e-10 },
+}
+
+--- optim.Adadelta(parameters [, { lr=1, rho=0.9, eps=1e-6, weight_decay=0 }]): Zeiler 2012.
+optim.Adadelta = optimizer.constructor {
+    name = "Adadelta",
+    kind = "adadelta",
+    order = { "lr", "rho", "eps", "weight_decay" },
+    defaults = { lr = 1, rho = 0.9, eps = 1e-6, weight_decay = 0 },
+}
+
+--- optim.Lion(parameters [, { lr=1e-4, betas={0.9, 0.99}, weight_decay=0 }]): Chen et al. 2023; decay as AdamW's.
+optim.Lion = optimizer.constructor {
+    name = "Lion",
+    kind = "lion",
+    order = { "lr", "betas", "weight_decay" },
+    defaults = { lr = 1e-4, betas = { 0.9, 0.99 }, weight_decay = 0 },
+}
+
+--- optim.clip_grad_norm(parameters, max_norm [, { norm_type=2, error_if_nonfinite=false }]): where the norm of all gradients
+-- together is above max_norm, multiplies them by max_norm / (norm + 1e-6), in place. Returns the norm, computed in float64.
+optim.clip_grad_norm = rille.clip_grad_norm
+
+--- optim.clip_grad_value(parameters, value): every element of every gradient into -value ... value, in place.
+optim.clip_grad_value = rille.clip_grad_value
+
+for name, scheduler in pairs(schedulers) do
+    optim[name] = scheduler
+end
 
 return check.strict(optim, "rille.optim")

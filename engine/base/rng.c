@@ -17,8 +17,18 @@ uint64_t rl_random_reserve(rille_context *cx, uint64_t blocks)
     return first;
 }
 
+rille_random_state rille_get_random_state(const rille_context *cx)
+{
+    return (rille_random_state){cx->options.seed, cx->random_block};
+}
+
+void rille_set_random_state(rille_context *cx, rille_random_state state)
+{
+    cx->options.seed = state.seed;
+    cx->random_block = state.counter;
+}
+
 void rille_manual_seed(rille_context *cx, uint64_t seed)
 {
-    cx->options.seed = seed;
-    cx->random_block = 0;
+    rille_set_random_state(cx, (rille_random_state){seed, 0});
 }

@@ -1,4 +1,4 @@
-/* Statistics, the SGD step and IDX files. */
+/* Statistics and IDX files. */
 #include "engine/support.h"
 
 #include <stdio.h>
@@ -7,10 +7,6 @@
 #include <unistd.h>
 
 /* ---- Statistics ---- */
-
-#define EXPECT_NEAR(value, expected, tolerance)                                                                                \
-    cr_expect(fabs((double)(value) - (double)(expected)) <= (tolerance), #value " is %.17g, not %.17g", (double)(value),       \
-              (double)(expected))
 
 /* Against sums in long double, at sizes around those of a chunk. */
 static void check_statistics(rille_dtype dtype, int64_t n, double centre, double scale)
@@ -274,54 +270,6 @@ Test(histogram, counts_bins_of_equal_width)
     EXPECT_STATUS(cx, rille_histogram(x, 0, INFINITY, 4, count), RILLE_ERROR_ARGUMENT,
                   "histogram: 4 bins from 0 to inf; one or more expected, from a number to a larger one");
     EXPECT_STATUS(cx, rille_histogram(x, 0, 1, 4, NULL), RILLE_ERROR_NULL, "histogram: there is no room for the counts: NULL");
-    rille_close(cx);
-}
-
-/* ---- SGD ---- */
-
-static void check_sgd(const rille_sgd_options *o)
-{
-    rille_context *cx = open_with(1, 0);
-    rille_tensor *p = rille_randn(cx, RILLE_FLOAT64, SHAPE(37)), *v = rille_zeros(cx, RILLE_FLOAT64, SHAPE(37));
-    double expected[37], velocity[37] = {0};
-    rille_copy_out(p, RILLE_FLOAT64, expected);
-    rille_set_requires_grad(p, true);
-    for (int step = 0; step < 5; step++) {
-        rille_tensor *g = rille_randn(cx, RILLE_FLOAT64, SHAPE(37));
-        rille_set_gradient(p, g);
-        cr_expect_eq(rille_sgd_step(cx, 1, &p, &v, o), RILLE_OK);
-        for (int i = 0; i < 37; i++) {
-            double gradient = (double)value_of(g, i) + o->weight_decay * expected[i];
-            velocity[i] = o->momentum * velocity[i] + gradient;
-            double along = o->nesterov ? gradient + o->momentum * velocity[i] : o->momentum != 0 ? velocity[i] : gradient;
-            expected[i] -= o->learning_rate * along;
-            EXPECT_NEAR(value_of(p, i), expected[i], 1e-13);
-        }
-    }
-    rille_close(cx);
-}
-
-Test(sgd, agrees_with_its_formula)
-{
-    check_sgd(&(rille_sgd_options){.learning_rate = 0.1});
-    check_sgd(&(rille_sgd_options){.learning_rate = 0.1, .weight_decay = 0.01});
-    check_sgd(&(rille_sgd_options){.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01});
-    check_sgd(&(rille_sgd_options){.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01, .nesterov = true});
-}
-
-Test(sgd, refuses)
-{
-    rille_context *cx = open_with(1, 0);
-    rille_tensor *p = rille_zeros(cx, RILLE_FLOAT32, SHAPE(3)), *v = rille_zeros(cx, RILLE_FLOAT32, SHAPE(4));
-    EXPECT_STATUS(cx, rille_sgd_step(cx, 1, &p, NULL, &(rille_sgd_options){.learning_rate = 1, .momentum = 1}),
-                  RILLE_ERROR_ARGUMENT,
-                  "sgd: learning rate 1, momentum 1, weight decay 0; finite ones, with 0 <= momentum < 1, expected");
-    EXPECT_STATUS(cx, rille_sgd_step(cx, 1, &p, NULL, &(rille_sgd_options){.momentum = 0.5}), RILLE_ERROR_ARGUMENT,
-                  "sgd: momentum 0.5 needs velocities");
-    EXPECT_STATUS(cx, rille_sgd_step(cx, 1, &p, &v, &(rille_sgd_options){.momentum = 0.5}), RILLE_ERROR_SHAPE,
-                  "sgd: velocity 0 is float32 [4], its parameter float32 [3]");
-    EXPECT_STATUS(cx, rille_sgd_step(cx, 1, &p, &v, &(rille_sgd_options){.nesterov = true}), RILLE_ERROR_ARGUMENT,
-                  "sgd: nesterov needs a momentum above 0");
     rille_close(cx);
 }
 

@@ -92,7 +92,10 @@ static rille_status train(rille_context *cx, const net *n)
     rille_tensor *loss = rille_add(rille_cross_entropy(logits, n->labels), penalty);
     rille_status status = rille_backward(loss, NULL);
     if (status == RILLE_OK)
-        status = rille_sgd_step(cx, 4, parameters, n->velocity, &(rille_sgd_options){.learning_rate = 0.1, .momentum = 0.9});
+        status = rille_clip_grad_norm(cx, 4, parameters, 1, 2, false, NULL);
+    if (status == RILLE_OK)
+        status = rille_optimizer_step(cx, &(rille_optimizer_options){.learning_rate = 0.1, .momentum = 0.9}, 4, parameters,
+                                      n->velocity, (int64_t[4]){0});
     rille_scope_pop(cx);
     return rille_error(cx) != NULL ? rille_error_status(cx) : status;
 }

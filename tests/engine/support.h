@@ -41,6 +41,10 @@
         EXPECT_ERROR(cx, kind, text);                                                                                          \
     } while (0)
 
+#define EXPECT_NEAR(value, expected, tolerance)                                                                                \
+    cr_expect(fabs((double)(value) - (double)(expected)) <= (tolerance), #value " is %.17g, not %.17g", (double)(value),       \
+              (double)(expected))
+
 #define EXPECT_NO_ERROR(cx) cr_expect_null(rille_error(cx), "%s", rille_error(cx))
 
 static inline rille_context *open_with(int threads, int index_base)

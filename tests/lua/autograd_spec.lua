@@ -335,22 +335,24 @@ describe("writes", function()
     end)
 end)
 
-describe("rille.sgd_step", function()
-    it("steps with momentum, weight decay and nesterov", function()
+describe("rille.optimizer_step", function()
+    it("steps, counts steps and writes into the states", function()
         local w = rille.tensor({ 1, -2 }, f64)
-        local v = rille.zeros(2, { dtype = "float64" })
+        local states, steps = { rille.zeros(2, { dtype = "float64" }) }, { 0 }
         local p, q = 1, 0
         for _ = 1, 3 do
             w.grad = rille.tensor({ 0.5, 0.5 }, { dtype = "float64" })
-            rille.sgd_step({ w }, { v }, { learning_rate = 0.1, momentum = 0.9, weight_decay = 0.01, nesterov = true })
+            rille.optimizer_step("sgd", { lr = 0.1, momentum = 0.9, weight_decay = 0.01, nesterov = true }, { w }, states, steps)
             local g = 0.5 + 0.01 * p
             q = 0.9 * q + g
             p = p - 0.1 * (g + 0.9 * q)
         end
         close(p, w[1], 1e-12)
-        close(q, v[1], 1e-12)
-        rille.sgd_step(w, nil, { learning_rate = 1 })
+        close(q, states[1][1], 1e-12)
+        assert.same({ 3 }, steps)
+        rille.optimizer_step("sgd", { lr = 1 }, w, {}, steps)
         close(p - 0.5, w[1], 1e-12)
+        assert.same({ "square_avg", "grad_avg" }, rille.optimizer_states("rmsprop", { lr = 1, centered = true }))
     end)
 end)
 

@@ -653,7 +653,7 @@ describe("methods", function()
             message(net.parameters))
         assert.are.equal("bad self for 'train' (module expected, got boolean; methods are called with ':')",
             message(net.train, true))
-        assert.are.equal("bad self for 'step' (SGD expected, got nil; methods are called with ':')", message(sgd.step))
+        assert.are.equal("bad self for 'step' (optimizer expected, got nil; methods are called with ':')", message(sgd.step))
         assert.are.equal("bad self for 'record' (probe expected, got tensor; methods are called with ':')",
             message(probe.record, rille.zeros(1)))
         probe:detach()
