@@ -4,6 +4,7 @@
 --     rille.cross_entropy(net(x), labels):backward()
 --     print(probe)                  -- the table of this pass
 --     print(flow.diagnose(probe))   -- a verdict a layer: rille/flow/diagnosis.lua
+--     local watch <close> = flow.watch(net)   -- an error at the first NaN: rille/flow/watch.lua
 --
 -- In a training loop call probe:record(step) after backward and before the optimiser's step, as often as wanted; then
 -- probe:rows(), probe:passes() or probe:csv(path) give all of it, probe:plot(folder) draws it, and flow.norms_over_steps and
@@ -26,19 +27,21 @@
 --
 -- What a layer has not, is nil. Norms are kept as log10, so that 1e-60 and 1e+60 survive; that of zeros is -Inf. "weight" is
 -- the parameter of that name, else the first that is not "bias"; a recurrent layer's is weight_hh_l1. Rows hold besides, for
--- rille.flow.diagnosis: bounded (an activation's range is), frozen (the weight requires no gradient), biasless (it could have
--- a bias and has none).
+-- rille.flow.diagnosis: bounded (an activation's range is), frozen (the weight requires no gradient), vector (it is no matrix),
+-- biasless (it could have a bias and has none).
 
 local check = require "rille.check"
 local diagnosis = require "rille.flow.diagnosis"
 local figures = require "rille.flow.figures"
 local probe = require "rille.flow.probe"
 local store = require "rille.flow.store"
+local watch = require "rille.flow.watch"
 
 local flow = {
     columns = store.columns,
     probe = probe.new,
     diagnose = diagnosis.diagnose,
+    watch = watch.new,
     norms_over_steps = figures.norms_over_steps,
     norms_by_layer = figures.norms_by_layer,
 }

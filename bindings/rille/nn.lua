@@ -6,7 +6,7 @@
 --     for name, parameter in net:named_parameters() do ... end
 --
 -- nn.Module        the base class; see rille/nn/module.lua for a layer of one's own
--- nn.Linear nn.Sequential nn.Flatten
+-- nn.Linear nn.Sequential nn.Residual nn.Flatten
 -- nn.Conv1d nn.Conv2d nn.MaxPool1d nn.MaxPool2d nn.AvgPool1d nn.AvgPool2d
 -- nn.BatchNorm1d nn.BatchNorm2d nn.LayerNorm nn.GroupNorm nn.RMSNorm
 -- nn.Dropout nn.Embedding
@@ -33,7 +33,7 @@ local recurrent = require "rille.nn.recurrent"
 
 local nn = { Module = module.Module, is_module = module.is_module, init = init }
 
-for _, name in ipairs { "Linear", "Sequential", "Flatten", table.unpack(layers.along) } do
+for _, name in ipairs { "Linear", "Sequential", "Residual", "Flatten", table.unpack(layers.along) } do
     nn[name] = layers[name]
 end
 

@@ -342,7 +342,8 @@ describe("rille.optimizer_step", function()
         local p, q = 1, 0
         for _ = 1, 3 do
             w.grad = rille.tensor({ 0.5, 0.5 }, { dtype = "float64" })
-            rille.optimizer_step("sgd", { lr = 0.1, momentum = 0.9, weight_decay = 0.01, nesterov = true }, { w }, states, steps)
+            rille.optimizer_step("sgd", { lr = 0.1, momentum = 0.9, weight_decay = 0.01, nesterov = true }, { w }, states,
+                steps)
             local g = 0.5 + 0.01 * p
             q = 0.9 * q + g
             p = p - 0.1 * (g + 0.9 * q)

@@ -122,8 +122,10 @@ describe("optim.SGD", function()
         assert.equal("bad argument #1 to 'SGD' (the list of parameters is empty)", message_of(optim.SGD, {}, { lr = 1 }))
         assert.equal("bad argument #1 to 'SGD' ([2]: tensor expected, got number)",
             message_of(optim.SGD, { p, 3 }, { lr = 1 }))
-        assert.equal("bad argument #1 to 'SGD' ([1]: a leaf tensor with requires_grad expected)",
-            message_of(optim.SGD, { rille.ones(1) }, { lr = 1 }))
+        assert.equal("bad argument #1 to 'SGD' (none of these tensors requires its gradient; t:requires_grad(true) makes one a "
+            .. "parameter)", message_of(optim.SGD, { rille.ones(1) }, { lr = 1 }))
+        assert.equal("bad argument #1 to 'SGD' ([2]: a leaf tensor expected, not what an operation gave)",
+            message_of(optim.SGD, { p, p * 2 }, { lr = 1 }))
         local optimizer = optim.SGD({ p }, { lr = 1 })
         assert.equal("no 'learning_rate' in SGD", message_of(function() optimizer.learning_rate = 1 end))
         assert.equal("no 'stpe' in SGD; did you mean 'step'?", message_of(function() optimizer:stpe() end))

@@ -1,7 +1,8 @@
---- rille.flow.diagnosis: what a probe's rows say about each layer. First version: rules of thumb with stated thresholds; the
--- remedies are those of the literature for each verdict, none has been tried on the net at hand.
+--- rille.flow.diagnosis: what a probe's rows say about each layer, where it went wrong first, and, given data, which remedy
+-- really helps.
 
 local check = require "rille.check"
+local remedies = require "rille.flow.remedies"
 local text = require "rille.text"
 
 local diagnosis = {}
@@ -11,8 +12,12 @@ diagnosis.thresholds = {
     vanishing = 0.1,      -- weight-gradient norm below this part of the last layer's
     exploding = 10,       -- weight-gradient norm above this multiple of the last layer's,
     exploding_norm = 1e3, -- or above this value
+    gain = 10,            -- the weights of one layer scale signal and gradient by more than this, or by less than 1 over it
     saturated = 0.5,      -- share of a bounded activation's inputs on its flat parts
     dead = 0.5,           -- share of units that are 0 for the whole batch
+    input_scale = 10,     -- the net's inputs are larger than this, root mean square
+    overshooting = 0.1,   -- |ΔW| / |W| from record to record above this,
+    stalled = 1e-7,       -- or below that, though there is a gradient
 }
 
 -- What the literature does about each: a sentence that begins with "try".
@@ -25,15 +30,23 @@ local REMEDIES = {
     vanishing_bounded = "ReLU or LeakyReLU in place of %s, normalisation, or residual connections",
     saturated = "a lower initial scale (nn.init.xavier_uniform), inputs of about -1..1, or ReLU in place of %s",
     dead = "LeakyReLU in place of %s, a lower learning rate, or nn.init.kaiming_uniform",
+    frozen = "weight:requires_grad(true), if it is to learn",
+    ["cut off"] = "to keep its output in the graph: no detach, no_grad, item or totable between it and the loss",
+    symmetric = "random start weights (nn.init.xavier_uniform, kaiming_uniform for ReLU)",
+    ["unscaled input"] = "inputs of mean 0 and standard deviation 1",
+    overshooting = "a learning rate ten times lower, or gradient clipping",
+    stalled = "a higher learning rate",
+    ["missing bias"] = "bias=true, as its neighbours have it",
 }
 
 -- A layer here is what has a weight, with the activations that follow it. Those before the first weight are one by themselves.
 local function group(rows)
     local groups = {}
-    for _, row in ipairs(rows) do
+    for i, row in ipairs(rows) do
         local current = groups[#groups]
         if not current or row.weight_log10_norm then
-            current = { name = row.name, kind = row.kind, rows = {}, gradient_log10_norm = row.weight_gradient_log10_norm }
+            current = { name = row.name, kind = row.kind, rows = {}, gradient_log10_norm = row.weight_gradient_log10_norm,
+                before = rows[i - 1], vector = row.vector }
             groups[#groups + 1] = current
         end
         table.insert(current.rows, row)
@@ -47,8 +60,35 @@ local function group(rows)
     return groups
 end
 
-local function nonfinite_where(rows)
-    for _, row in ipairs(rows) do
+local function log10(x)
+    return math.log(x, 10)
+end
+
+-- log10 of the root mean square of what came in.
+local function input_log10(row)
+    return row.input_mean and 0.5 * log10(row.input_mean ^ 2 + row.input_std ^ 2)
+end
+
+-- log10 of the factors by which a layer's weights scale what comes in, and the gradient on its way back.
+local function measure_gains(layer)
+    local row, before = layer.rows[1], layer.before
+    local input = input_log10(row)
+    if row.weight_log10_norm and not layer.vector and input and input > -math.huge then
+        layer.log10_gain = 0.5 * log10(row.mean ^ 2 + row.std ^ 2) - input
+    end
+    if before and before.gradient_log10_norm and row.gradient_log10_norm and row.gradient_log10_norm > -math.huge then
+        layer.log10_gradient_gain = before.gradient_log10_norm - row.gradient_log10_norm
+    end
+end
+
+local function nonfinite_where(layer)
+    local first = layer.rows[1]
+    if (first.weight_nonfinite or 0) + (first.bias_nonfinite or 0) > 0 then
+        return "weights"
+    elseif not layer.before and (first.input_nonfinite or 0) > 0 then
+        return "input"
+    end
+    for _, row in ipairs(layer.rows) do
         if row.nans + row.infinities > 0 then
             return "outputs"
         elseif (row.gradient_nans or 0) + (row.gradient_infinities or 0) + (row.weight_gradient_nonfinite or 0)
@@ -63,79 +103,150 @@ local function layer_label(name)
     return "layer " .. (name:match("^%[(%d+)%]$") or name)
 end
 
-local function judge(layer, last, limits)
-    local g = layer.gradient_log10_norm
-    if g and layer ~= last and last.gradient_log10_norm > -math.huge then
-        layer.log10_ratio = g - last.gradient_log10_norm
-    end
-    local ratio = layer.log10_ratio
-    layer.nonfinite = nonfinite_where(layer.rows)
+-- Verdicts that need no comparison with other layers but for whether these have gradients.
+local function judge_alone(layer, limits, any_gradient)
+    local first, gain, back = layer.rows[1], layer.log10_gain, layer.log10_gradient_gain
+    layer.nonfinite = nonfinite_where(layer)
     if layer.nonfinite then
         return "non-finite"
-    elseif g and (g > math.log(limits.exploding_norm, 10) or ratio and ratio > math.log(limits.exploding, 10)) then
-        return "exploding"
-    elseif g and (g == -math.huge or ratio and ratio < math.log(limits.vanishing, 10)) then
-        return "vanishing"
+    elseif first.frozen then
+        return "frozen"
+    elseif any_gradient and first.weight_log10_norm and not layer.gradient_log10_norm then
+        return "cut off"
+    elseif first.weight_std == 0 and not layer.vector then
+        return "symmetric"
     elseif layer.dead and layer.dead > limits.dead then
         return "dead"
     elseif layer.bounded and layer.saturated > limits.saturated then
         return "saturated"
+    elseif not layer.before and input_log10(first) and input_log10(first) > log10(limits.input_scale) then
+        return "unscaled input"
+    elseif gain and back and math.min(gain, back) > log10(limits.gain) then
+        return "exploding"
+    elseif gain and back and math.max(gain, back) < -log10(limits.gain) then
+        return "vanishing"
     end
-    return "healthy"
+end
+
+-- Verdicts by the gradient that reaches the layer's weight, beside the last layer's.
+local function judge_gradient(layer, limits)
+    local g, ratio = layer.gradient_log10_norm, layer.log10_ratio
+    if g and (g > log10(limits.exploding_norm) or ratio and ratio > log10(limits.exploding)) then
+        return "exploding"
+    elseif g and (g == -math.huge or ratio and ratio < log10(limits.vanishing)) then
+        return "vanishing"
+    end
+end
+
+local function judge_moves(layer, limits)
+    local moved = layer.rows[1].weight_update_log10_ratio
+    if moved and moved > log10(limits.overshooting) then
+        return "overshooting"
+    elseif moved and moved < log10(limits.stalled) then
+        return "stalled"
+    end
+end
+
+-- A layer without a bias between layers that have one; one before a normalisation needs none.
+local function misses_bias(layers, i)
+    local layer, with, without = layers[i], 0, 0
+    for _, other in ipairs(layers) do
+        local first = other.rows[1]
+        if other.kind == layer.kind and first.weight_log10_norm then
+            with, without = with + (first.biasless and 0 or 1), without + (first.biasless and 1 or 0)
+        end
+    end
+    return layer.rows[1].biasless and with > without and not (layers[i + 1] and layers[i + 1].kind:find("Norm"))
 end
 
 local function numbers(layer, last)
-    local parts = {}
+    local parts, first = {}, layer.rows[1]
+    local function put(format, ...)
+        parts[#parts + 1] = format:format(...)
+    end
     if layer.nonfinite then
-        parts[#parts + 1] = "NaN or Inf in its " .. layer.nonfinite
+        put("NaN or Inf in %s %s", layer.nonfinite == "input" and "the net's" or "its", layer.nonfinite)
+    end
+    if layer.verdict == "frozen" then
+        put("its weight requires no gradient")
+    elseif layer.verdict == "cut off" then
+        put("no gradient comes to its weight, though others get some")
+    elseif layer.verdict == "symmetric" then
+        put("all its weights are %s: its units are all the same", first.weight_log10_norm == -math.huge and "0" or "equal")
+    elseif layer.verdict == "unscaled input" then
+        put("the net's inputs are about %s, root mean square", text.power(input_log10(first)))
+    elseif layer.verdict == "missing bias" then
+        put("it has none, others have one")
+    elseif layer.verdict == "overshooting" or layer.verdict == "stalled" then
+        put("its weight moved by %s of its norm", text.power(first.weight_update_log10_ratio))
+    elseif layer.gain_is_far then
+        put("its weights scale the signal by %s, the gradient by %s", text.ratio(layer.log10_gain),
+            text.ratio(layer.log10_gradient_gain))
     end
     if layer.gradient_log10_norm == -math.huge then
-        parts[#parts + 1] = "its weight gets no gradient at all"
+        put("its weight gets no gradient at all")
     elseif layer.log10_ratio then
-        parts[#parts + 1] = ("weight gradient %s of %s's"):format(text.ratio(layer.log10_ratio), layer_label(last.name))
+        put("weight gradient %s of %s's", text.ratio(layer.log10_ratio), layer_label(last.name))
     elseif layer.gradient_log10_norm then
-        parts[#parts + 1] = "weight gradient " .. text.power(layer.gradient_log10_norm)
+        put("weight gradient %s", text.power(layer.gradient_log10_norm))
     end
     if layer.saturated and layer.bounded and layer.saturated > 0 then
-        parts[#parts + 1] = text.share(layer.saturated) .. " saturated"
+        put("%s saturated", text.share(layer.saturated))
     end
     if layer.dead and layer.dead > 0 then
-        parts[#parts + 1] = text.share(layer.dead) .. " dead"
+        put("%s dead", text.share(layer.dead))
     end
     return table.concat(parts, ", ")
 end
 
 local function remedy(layer)
-    local key = layer.verdict == "vanishing" and layer.bounded and "vanishing_bounded" or layer.verdict
-    local sentence = REMEDIES[key]
+    local by_slope = layer.verdict == "vanishing" and layer.bounded and not layer.gain_is_far
+    local sentence = REMEDIES[by_slope and "vanishing_bounded" or layer.verdict]
     return sentence and sentence:format(layer.activation or "the activation")
 end
 
--- Where it breaks first: forwards for what the forward pass shows, from the loss back for what only the gradient shows.
+-- Faults that a layer has by itself come first, the earliest of them; where the gradient alone shows one, the place where the
+-- loss, going back, meets it first.
+local OWN = { frozen = true, symmetric = true, dead = true, saturated = true, ["unscaled input"] = true }
+local LATE = { overshooting = true, stalled = true, ["missing bias"] = true }
+
 local function first_broken(layers)
-    local forward, backward
+    local own, backward, late
     for _, layer in ipairs(layers) do
-        local seen_forward = layer.verdict == "dead" or layer.verdict == "saturated" or layer.nonfinite == "outputs"
-        if seen_forward then
-            forward = forward or layer
-        elseif layer.verdict ~= "healthy" then
+        local verdict = layer.verdict
+        if verdict == "non-finite" and layer.nonfinite ~= "gradient" then
+            return layer
+        elseif OWN[verdict] or layer.gain_is_far then
+            own = own or layer
+        elseif LATE[verdict] then
+            late = late or layer
+        elseif verdict ~= "healthy" then
             backward = layer
         end
     end
-    if forward and forward.nonfinite then
-        return forward
+    if backward and backward.verdict == "non-finite" then
+        return backward
     end
-    return backward or forward
+    return own or backward or late
 end
 
 local function judge_step(rows, limits)
-    local layers = group(rows)
+    local layers, any_gradient = group(rows), false
     local last = layers[#layers]
     for _, layer in ipairs(layers) do
-        last = layer.gradient_log10_norm and layer or last
+        measure_gains(layer)
+        last = layer.gradient_log10_norm and not layer.vector and layer or last
+        any_gradient = any_gradient or layer.gradient_log10_norm ~= nil
     end
-    for _, layer in ipairs(layers) do
-        layer.verdict = judge(layer, last, limits)
+    for i, layer in ipairs(layers) do
+        if layer.gradient_log10_norm and not layer.vector and layer ~= last and last.gradient_log10_norm
+            and last.gradient_log10_norm > -math.huge then
+            layer.log10_ratio = layer.gradient_log10_norm - last.gradient_log10_norm
+        end
+        layer.verdict = judge_alone(layer, limits, any_gradient)
+        layer.gain_is_far = layer.verdict == "exploding" or layer.verdict == "vanishing"
+        layer.verdict = layer.verdict or judge_gradient(layer, limits) or judge_moves(layer, limits)
+            or misses_bias(layers, i) and "missing bias" or "healthy"
         layer.remedy = remedy(layer)
         layer.text = ("%s: %s (%s)"):format(layer_label(layer.name), layer.verdict, numbers(layer, last))
             :gsub(" %(%)$", "")
@@ -162,20 +273,49 @@ function report_metatable.__tostring(self)
         summary = ("%s; first broken at step %s: %s, %s"):format(summary, text.number(self.first.step, 15),
             layer_label(self.first.name), self.first.verdict)
     end
-    return summary .. "\n" .. table.concat(lines, "\n")
+    return summary .. "\n" .. table.concat(lines, "\n") .. (self.trials and "\n\n" .. remedies.table(self.trials) or "")
 end
 
---- Judges a probe's latest pass (recording it where that was not done). Verdicts: "non-finite", "exploding", "vanishing",
--- "dead", "saturated", "healthy", the first that applies; options override diagnosis.thresholds. Returns
--- { step =, healthy = boolean, layers = list, first = nil or { step =, name =, verdict = }, thresholds = }: each layer has
--- name, kind, activation, verdict, gradient_log10_norm (of its weight), log10_ratio (to the last layer with a weight),
--- saturated, dead, nonfinite ("outputs" or "gradient"), text and remedy. `first` is the earliest recorded step at which a
--- layer was not healthy, and there the place where it begins: forwards for outputs, from the loss back for gradients.
+local trial_options = {}
+for name, value in pairs(diagnosis.thresholds) do
+    trial_options[name] = value
+end
+for name, value in pairs(remedies.options) do
+    trial_options[name] = value
+end
+
+-- Where it broke first, in all that was recorded.
+local function first_of(probe, latest, limits)
+    local passes = probe:passes()
+    for _, rows in ipairs(#passes > 0 and passes or { latest }) do
+        local broken = first_broken(judge_step(rows, limits))
+        if broken then
+            return { step = rows[1].step, name = broken.name, verdict = broken.verdict }
+        end
+    end
+end
+
+--- Judges a probe's latest pass (recording it where that was not done). Verdicts, the first that applies: "non-finite",
+-- "frozen" (the weight requires no gradient), "cut off" (none comes to it), "symmetric" (all weights equal), "dead",
+-- "saturated", "unscaled input", "exploding", "vanishing", "overshooting", "stalled" (by how far the weight moved between the
+-- last two records), "missing bias", "healthy". Options override diagnosis.thresholds. Returns { step =, healthy = boolean,
+-- layers = list, first = nil or { step =, name =, verdict = }, thresholds =, trials = nil or list }: each layer has name, kind,
+-- activation, verdict, gradient_log10_norm (of its weight), log10_ratio (to the last layer with a weight matrix), log10_gain
+-- and log10_gradient_gain (by what its weights scale signal and gradient), saturated, dead, nonfinite ("weights", "input",
+-- "outputs" or "gradient"), text and remedy. `first` is the earliest recorded step at which a layer was not healthy, and there
+-- the place where it begins: faults of a layer's own before those that only the gradient shows, the latter from the loss back.
+--
+-- With inputs and targets (options, tensors) remedies are tried, each on a copy of the probe's net for a few steps of SGD, and
+-- ranked by the loss that they end with: rille/flow/remedies.lua says which, and what other options there are.
 function diagnosis.diagnose(probe, options)
     if check.type_name(probe) ~= "probe" then
         check.argument(1, "diagnose", "probe expected, got %s", check.type_name(probe))
     end
-    local limits = check.options(2, "diagnose", options, diagnosis.thresholds)
+    options = check.options(2, "diagnose", options, trial_options)
+    local limits = {}
+    for name in pairs(diagnosis.thresholds) do
+        limits[name] = options[name]
+    end
     local latest = probe:latest()
     if #latest == 0 then
         check.argument(1, "diagnose", "the probe has seen no forward pass of its net")
@@ -184,13 +324,9 @@ function diagnosis.diagnose(probe, options)
     for _, layer in ipairs(result.layers) do
         result.healthy = result.healthy and layer.verdict == "healthy"
     end
-    local passes = probe:passes()
-    for _, rows in ipairs(#passes > 0 and passes or { latest }) do
-        local broken = first_broken(judge_step(rows, limits))
-        if broken then
-            result.first = { step = rows[1].step, name = broken.name, verdict = broken.verdict }
-            break
-        end
+    result.first = first_of(probe, latest, limits)
+    if options.inputs then
+        result.trials = remedies.try(probe.net, options)
     end
     return setmetatable(result, report_metatable)
 end

@@ -208,13 +208,14 @@ local function add_call(probe, pass, list, i, call)
     pass.weight[i] = weight and add(list, weight) or 0
     pass.bias[i] = bias and add(list, bias) or 0
     pass.frozen[i] = weight and not weight:requires_grad() or nil
+    pass.vector[i] = weight and weight:dim() < 2 or nil
     return weight
 end
 
 local function measure_pass(probe, step)
     local list, weights = new_list(), {}
     local pass = { step = step, layers = {}, output = {}, input = {}, weight = {}, bias = {}, units = {}, saturated = {},
-        frozen = {}, updates = {} }
+        frozen = {}, vector = {}, updates = {} }
     for i, call in ipairs(probe.calls) do
         weights[i] = add_call(probe, pass, list, i, call)
     end

@@ -44,13 +44,15 @@ local function put_parameter(row, prefix, own, gradient)
 end
 
 -- A pass is { step =, layers = (name, kind, activation, bounded, biasless), output =, input =, weight =, bias = (which of the
--- statistics, 0: none), units = (of activations), saturated = (where that was counted by itself), frozen =, updates = (log10 of
--- how far the weight moved), statistics = }: but for the first and the last, lists with a place for each call of a layer.
+-- statistics, 0: none), units = (of activations), saturated = (where that was counted by itself), frozen =, vector =,
+-- updates = (log10 of how far the weight moved), statistics = }: but for the first and the last, lists with a place for each
+-- call of a layer.
 -- call: how often the layer has been called.
 local function row_of(pass, statistics, i, call)
     local layer = pass.layers[i]
     local row = { step = pass.step, layer = i, name = layer.name .. (call > 1 and " #" .. call or ""), kind = layer.kind,
-        bounded = layer.bounded, biasless = layer.biasless, frozen = pass.frozen[i] or false }
+        bounded = layer.bounded, biasless = layer.biasless, frozen = pass.frozen[i] or false,
+        vector = pass.vector[i] or false }
     local output, input = statistics[pass.output[i]], statistics[pass.input[i]]
     put_output(row, output[1], output[2])
     row.dead = pass.units[i] and output[1][DEAD] / pass.units[i]

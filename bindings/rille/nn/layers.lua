@@ -83,6 +83,34 @@ function Sequential:forward(x)
     return x
 end
 
+---- Residual -----------------------------------------------------------------------------------------------------------
+
+--- nn.Residual(inner [, shortcut]): shortcut(x) + inner(x), or x + inner(x) (He et al. 2015, "Deep residual learning"). Both
+-- are modules; what they give has one shape.
+local Residual = Module:extend "Residual"
+layers.Residual = Residual
+
+function Residual:init(inner, shortcut)
+    for i, given in ipairs { inner or false, shortcut } do
+        if not is_module(given) then
+            check.argument(i, "Residual", "module expected, got %s", check.type_name(given or nil))
+        end
+    end
+    self.inner = inner
+    self.shortcut = shortcut or false
+end
+
+function Residual:forward(x)
+    check_input(self, x)
+    local along, y = self.shortcut and self.shortcut(x) or x, self.inner(x)
+    if check.shape_text(along:shape()) ~= check.shape_text(y:shape()) then
+        self:argument_error(1, "%s is %s, inner(x) is %s: add nn.Linear or nn.Conv2d as a second argument, which gives the "
+            .. "input that shape", self.shortcut and "shortcut(x)" or "the input", check.shape_text(along:shape()),
+            check.shape_text(y:shape()))
+    end
+    return along + y
+end
+
 ---- Flatten ------------------------------------------------------------------------------------------------------------
 
 --- nn.Flatten(): [n, ...] -> [n, product of the rest].

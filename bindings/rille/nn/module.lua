@@ -17,6 +17,7 @@
 
 local rille = require "rille"
 local check = require "rille.check"
+local copy = require "rille.nn.copy"
 local state_methods = require "rille.nn.state"
 local walks = require "rille.nn.walk"
 
@@ -301,6 +302,12 @@ function Module:zero_grad()
     for _, parameter in ipairs(self:parameters()) do
         parameter.grad = nil
     end
+end
+
+--- A copy of this module and all below it that shares nothing with it: the same classes, fields and values, no hooks, no
+-- gradients.
+function Module:clone()
+    return copy(self)
 end
 
 for name, method in pairs(state_methods) do

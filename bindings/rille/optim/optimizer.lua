@@ -39,25 +39,30 @@ local function check_settings(n, name, row, settings)
     end
 end
 
--- The list of tensors of one group; place: where those of the groups before it stand.
+-- The list of tensors of one group; frozen ones never get a gradient, and so stay where they are. place: where those of the
+-- groups before it stand.
 local function check_parameters(name, parameters, prefix, place)
     if type(parameters) ~= "table" or getmetatable(parameters) then
         check.argument(1, name, "%slist of tensors expected, got %s", prefix, check.type_name(parameters))
     elseif #parameters == 0 then
         check.argument(1, name, "%sthe list of parameters is empty", prefix)
     end
-    local list, here = {}, {}
+    local list, here, learns = {}, {}, false
     for i, parameter in ipairs(parameters) do
         local before = place[parameter] or here[parameter]
         if not check.is_tensor(parameter) then
             check.argument(1, name, "%s[%d]: tensor expected, got %s", prefix, i, check.type_name(parameter))
-        elseif not (parameter:requires_grad() and parameter:is_leaf()) then
-            check.argument(1, name, "%s[%d]: a leaf tensor with requires_grad expected", prefix, i)
+        elseif not parameter:is_leaf() then
+            check.argument(1, name, "%s[%d]: a leaf tensor expected, not what an operation gave", prefix, i)
         elseif before then
             check.argument(1, name, "%s[%d]: the same parameter as %s; it would be moved twice", prefix, i, before)
         end
         here[parameter] = ("%s[%d]"):format(prefix, i)
-        list[i] = parameter
+        list[i], learns = parameter, learns or parameter:requires_grad()
+    end
+    if not learns then
+        check.argument(1, name, "%snone of these tensors requires its gradient; t:requires_grad(true) makes one a parameter",
+            prefix)
     end
     return list
 end
