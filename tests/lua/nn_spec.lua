@@ -635,6 +635,7 @@ describe("nn.init", function()
         check("kaiming_uniform", { nonlinearity = "relu" }, math.sqrt(2 / 200), true)
         check("kaiming_normal", { mode = "fan_out", nonlinearity = "relu" }, math.sqrt(2 / 400), false)
         check("kaiming_uniform", { a = math.sqrt(5) }, 1 / math.sqrt(3 * 200), true)
+        check("lecun_normal", nil, 1 / math.sqrt(200), false)
         local s = stats(nn.init.uniform(w, 2, 6))
         close(4, s.mean, 0.02)
         assert.is_true(s.min >= 2 and s.max < 6)
@@ -647,6 +648,38 @@ describe("nn.init", function()
         rille.manual_seed(6)
         local s = stats(nn.init.kaiming_normal(rille.zeros(50, 20, 5, 5), { nonlinearity = "linear" }))
         close(1 / math.sqrt(500), s.std, 0.001)
+    end)
+
+    it("draws orthogonal matrices, of the weight as one matrix [out, the rest]", function()
+        rille.manual_seed(7)
+        for _, shape in ipairs { { 30, 30 }, { 40, 7 }, { 7, 40 }, { 6, 2, 3, 3 } } do
+            local w = nn.init.orthogonal(rille.zeros(shape, { requires_grad = true }), { gain = 2 }):detach():to("float64")
+            w = w:reshape(shape[1], -1) / 2
+            local products = w:size(1) < w:size(2) and w:matmul(w:t()) or w:t():matmul(w)
+            assert.is_true((products - rille.eye(products:size(1))):abs():max():item() < 2e-7)
+        end
+        assert.same({ 0, 3 }, nn.init.orthogonal(rille.zeros(0, 3)):shape())
+        -- Uniform: the mean of any element is 0, its variance 1 / n. By LAPACK's own signs the first one is always negative.
+        local sum, squares = rille.zeros(3, 3), rille.zeros(3, 3)
+        for _ = 1, 4000 do
+            local q = nn.init.orthogonal(rille.zeros(3, 3))
+            sum, squares = sum + q, squares + q * q
+        end
+        assert.is_true((sum / 4000):abs():max():item() < 5 / math.sqrt(3 * 4000))
+        assert.is_true((squares / 4000 - 1 / 3):abs():max():item() < 5 * math.sqrt(4 / 45 / 4000)) -- E q⁴ = 1/5
+    end)
+
+    it("leaves so many of each column 0", function()
+        rille.manual_seed(8)
+        local w = nn.init.sparse(rille.ones(50, 40), 0.83)
+        local zeros = w:eq(0):sum(1):totable()
+        for column = 1, 40 do
+            assert.equal(42, zeros[column])
+        end
+        assert.is_true(w:eq(0):sum(2):lt(40):all():item())
+        close(0.01, w:masked_select(w:ne(0)):std():item(), 0.002)
+        close(3, nn.init.sparse(rille.ones(100, 100), 0, 3):std():item(), 0.2)
+        assert.equal(0, nn.init.sparse(rille.ones(3, 3), 1):norm():item())
     end)
 
     it("knows PyTorch's gains", function()
@@ -672,6 +705,13 @@ describe("nn.init", function()
             message_of(nn.init.uniform, 3))
         assert.equal("bad argument #1 to 'zeros' (tensor of float32 or float64 expected, got int64)",
             message_of(nn.init.zeros, rille.zeros(3, { dtype = "int64" })))
+        assert.equal("bad argument #1 to 'orthogonal' (two dimensions or more expected, got [3])",
+            message_of(nn.init.orthogonal, rille.zeros(3)))
+        assert.equal("bad argument #1 to 'sparse' (two dimensions expected, got [3, 2, 2])",
+            message_of(nn.init.sparse, rille.zeros(3, 2, 2), 0.5))
+        assert.equal("bad argument #2 to 'sparse' (a share from 0 to 1 expected, got 1.5)",
+            message_of(nn.init.sparse, rille.zeros(3, 2), 1.5))
+        assert.equal("bad argument #2 to 'sparse' (number expected, got nil)", message_of(nn.init.sparse, rille.zeros(3, 2)))
         assert.equal("bad argument #2 to 'kaiming_normal' (mode: 'fan_in' or 'fan_out' expected, got 'fan')",
             message_of(nn.init.kaiming_normal, rille.zeros(2, 2), { mode = "fan" }))
     end)

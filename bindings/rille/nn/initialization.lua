@@ -135,4 +135,48 @@ function init.kaiming_normal(tensor, options)
     return init.normal(tensor, 0, kaiming_std("kaiming_normal", tensor, options))
 end
 
+--- N(0, 1 / fan_in): what keeps the variance of a linear layer, and of SELU nets. LeCun, Bottou, Orr & Müller 1998, "Efficient
+-- BackProp", section 4.6; Klambauer et al. 2017.
+function init.lecun_normal(tensor)
+    check_tensor("lecun_normal", tensor)
+    local fan_in = fans("lecun_normal", tensor)
+    return init.normal(tensor, 0, 1 / math.sqrt(fan_in))
+end
+
+--- gain times a matrix drawn uniformly from those with orthonormal rows or columns, whichever are fewer. Of a tensor
+-- [out, in, ...] a row is all of [in, ...]. options: gain (1). Computed in float64. Saxe, McClelland & Ganguli 2014, "Exact
+-- solutions to the nonlinear dynamics of learning in deep linear neural networks".
+function init.orthogonal(tensor, options)
+    check_tensor("orthogonal", tensor)
+    options = check.options(2, "orthogonal", options, { gain = 1 })
+    local shape = tensor:shape()
+    if #shape < 2 then
+        check.argument(1, "orthogonal", "two dimensions or more expected, got %s", check.shape_text(shape))
+    elseif tensor:numel() == 0 then
+        return tensor
+    end
+    local rows = shape[1]
+    local columns = tensor:numel() // rows
+    local q, r = rille.randn(math.max(rows, columns), math.min(rows, columns), { dtype = "float64" }):qr()
+    -- A decomposition may choose the signs of R's diagonal; only with all of them positive is Q uniform (Mezzadri 2007).
+    q = q * r:diagonal():sign()
+    return overwrite(tensor, (rows < columns and q:t() or q):reshape(shape) * options.gain)
+end
+
+--- N(0, std²), std 0.01 by default, but for a share `sparsity`, rounded up, of each column of a matrix, which is 0: places are
+-- drawn for each column. Martens 2010, "Deep learning via Hessian-free optimization".
+function init.sparse(tensor, sparsity, std)
+    check_tensor("sparse", tensor)
+    sparsity, std = check_number(2, "sparse", sparsity), check_number(3, "sparse", std, 0.01)
+    local shape = tensor:shape()
+    if #shape ~= 2 then
+        check.argument(1, "sparse", "two dimensions expected, got %s", check.shape_text(shape))
+    elseif not (sparsity >= 0 and sparsity <= 1) then
+        check.argument(2, "sparse", "a share from 0 to 1 expected, got %g", sparsity)
+    end
+    local place = rille.rand(shape):argsort(1) -- a permutation in each column
+    local values = rille.randn(shape, { dtype = tensor:dtype() }) * std
+    return overwrite(tensor, values:masked_fill(place:le(math.ceil(sparsity * shape[1])), 0))
+end
+
 return check.strict(init, "rille.nn.init")
