@@ -34,6 +34,10 @@ local check = require "rille.check"
 local diagnosis = require "rille.flow.diagnosis"
 local figures = require "rille.flow.figures"
 local probe = require "rille.flow.probe"
+local files = require "rille.files"
+local isometry = require "rille.flow.isometry"
+local jacobian = require "rille.flow.jacobian"
+local nn = require "rille.nn"
 local store = require "rille.flow.store"
 local watch = require "rille.flow.watch"
 
@@ -44,6 +48,8 @@ local flow = {
     watch = watch.new,
     norms_over_steps = figures.norms_over_steps,
     norms_by_layer = figures.norms_by_layer,
+    jacobian = jacobian.jacobian,
+    isometry = isometry.isometry,
 }
 
 --- Of the rows of one pass those of layers with a weight, and those of activations: two lists.
