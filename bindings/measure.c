@@ -113,10 +113,7 @@ static int read_idx(lua_State *L)
 }
 
 const luaL_Reg rlua_measure_functions[] = {
-    {"measure", measure},
-    {"measure_below", measure_below},
-    {"measure_dead", measure_dead},
-    {"measure_saturated", measure_saturated},
-    {"read_idx", read_idx},
-    {NULL, NULL},
+    {"measure", measure},           {"measure_below", measure_below},
+    {"measure_dead", measure_dead}, {"measure_saturated", measure_saturated},
+    {"read_idx", read_idx},         {NULL, NULL},
 };
