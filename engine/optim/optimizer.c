@@ -197,7 +197,7 @@ static rille_status add_span(rille_context *cx, const rille_optimizer_options *o
     places_of(o, place);
     for (int k = 0; status == RILLE_OK && k < RILLE_MAX_OPTIMIZER_STATES; k++)
         if (place[k] != NULL) {
-            s->state[k] = *state++;
+            s->state[k] = state == NULL ? NULL : *state++;
             status = check_state(cx, kind, i, p, place[k], s->state[k]);
         }
     if (status == RILLE_OK && (t < 0 || t == INT64_MAX))
@@ -239,7 +239,7 @@ rille_status rille_optimizer_step(rille_context *cx, const rille_optimizer_optio
     if (count <= 0)
         return RILLE_OK;
     const char *kind = names_of_kinds[options->kind];
-    if (parameters == NULL || steps == NULL || (states == NULL && kept > 0))
+    if (parameters == NULL || steps == NULL || (kept > 0 && states == NULL))
         return rl_fail(cx, RILLE_ERROR_NULL, "%s: the list of %s is NULL", kind,
                        parameters == NULL ? "parameters"
                        : steps == NULL    ? "steps"
@@ -248,7 +248,8 @@ rille_status rille_optimizer_step(rille_context *cx, const rille_optimizer_optio
     step_work w = {options->kind, 0, rl_allocate(cx, bytes)};
     rille_status status = w.span == NULL ? RILLE_ERROR_MEMORY : RILLE_OK;
     for (int i = 0; status == RILLE_OK && i < count; i++)
-        status = add_span(cx, options, &w, i, parameters[i], kept == 0 ? NULL : states + (size_t)i * (size_t)kept, steps[i]);
+        status =
+            add_span(cx, options, &w, i, parameters[i], states == NULL ? NULL : states + (size_t)i * (size_t)kept, steps[i]);
     if (status == RILLE_OK)
         status = run(cx, &w);
     for (int i = 0; status == RILLE_OK && i < count; i++)
