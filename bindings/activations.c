@@ -182,11 +182,11 @@ static void push_kinks(lua_State *L, const rille_activation_properties *p)
     }
 }
 
-/* What holds at the default parameters. */
-static void set_properties(lua_State *L, rille_activation act)
+/* What holds at these parameters (NULL: the defaults), into the table on top. */
+static void set_properties(lua_State *L, rille_activation act, const double *parameters)
 {
     rille_activation_properties p;
-    rlua_check(L, rille_activation_evaluate(rlua_context(L), act, NULL, &p));
+    rlua_check(L, rille_activation_evaluate(rlua_context(L), act, parameters, &p));
     set_number(L, "low", p.low);
     set_number(L, "high", p.high);
     lua_createtable(L, 2, 0);
@@ -271,20 +271,38 @@ static void push_from_module(lua_State *L, const char *module, const char *field
     lua_remove(L, -2);
 }
 
-/* rille.activations.leaky_relu.gain([0.2] or [{negative_slope = 0.2}]): rille/gain.lua's, at these parameters */
-static int gain(lua_State *L)
+/* The entry whose function is called, and the numbers of [0.2] or [{negative_slope = 0.2}]. */
+static rille_activation entry_parameters(lua_State *L, rlua_parameter_values *values, const char *what)
 {
     rille_activation act = activation_at((int)lua_tointeger(L, lua_upvalueindex(RLUA_EXTRA)));
-    const rille_activation_info *info = rille_activation_describe(act);
-    rlua_parameter_values values;
-    rille_activation_properties p;
     if (lua_type(L, 1) == LUA_TTABLE && luaL_getmetafield(L, 1, "__name") != LUA_TNIL) { /* called with ':' */
         lua_pop(L, 1);
         lua_remove(L, 1);
     }
-    rlua_parameters(L, 1, act, &values, NULL);
-    if (values.any_tensor)
-        rlua_bad_argument(L, 1, "a gain is that of one function: numbers are expected for its parameters, not tensors");
+    rlua_parameters(L, 1, act, values, NULL);
+    if (values->any_tensor)
+        rlua_bad_argument(L, 1, "%s that of one function: numbers are expected for its parameters, not tensors", what);
+    return act;
+}
+
+/* rille.activations.hard_tanh.properties([-2, 2] or [{min_val = -2}]): low, high, range, monotonic, zero_centred, smoothness and
+ * kinks, which the entry itself has for the default parameters, at these */
+static int properties(lua_State *L)
+{
+    rlua_parameter_values values;
+    rille_activation act = entry_parameters(L, &values, "properties are");
+    lua_createtable(L, 0, 7);
+    set_properties(L, act, values.number);
+    return 1;
+}
+
+/* rille.activations.leaky_relu.gain([0.2] or [{negative_slope = 0.2}]): rille/gain.lua's, at these parameters */
+static int gain(lua_State *L)
+{
+    rlua_parameter_values values;
+    rille_activation act = entry_parameters(L, &values, "a gain is");
+    const rille_activation_info *info = rille_activation_describe(act);
+    rille_activation_properties p;
     rlua_check(L, rille_activation_evaluate(rlua_context(L), act, values.number, &p));
     push_from_module(L, "rille.gain", "recommended");
     lua_pushstring(L, info->name);
@@ -308,16 +326,16 @@ static const luaL_Reg registry_metamethods[] = {{"__newindex", read_only}, {"__t
 static void push_entry(lua_State *L, rille_activation act, int metatable)
 {
     const rille_activation_info *info = rille_activation_describe(act);
-    lua_createtable(L, 0, 13);
+    lua_createtable(L, 0, 14);
     int entry = lua_gettop(L);
     set_string(L, "name", info->name);
     set_string(L, "formula", info->formula);
     set_string(L, "source", info->source);
     set_parameters(L, info);
-    set_properties(L, act);
-    static const luaL_Reg gains[] = {{"gain", gain}, {NULL, NULL}};
+    set_properties(L, act, NULL);
+    static const luaL_Reg functions[] = {{"gain", gain}, {"properties", properties}, {NULL, NULL}};
     lua_pushinteger(L, (int)act);
-    rlua_register(L, gains, entry, 0, 1);
+    rlua_register(L, functions, entry, 0, 1);
     lua_pushvalue(L, metatable);
     lua_setmetatable(L, -2);
 }

@@ -148,11 +148,22 @@ return function(definition, enter)
         high = own.range[2], monotonic = own.monotonic, zero_centred = own.zero_centred, smoothness = own.smoothness,
         kinks = own.kinks,
     }
-    function entry.gain(given)
+    local function check_parameters(function_name, given)
         if given ~= nil and not rawequal(given, entry) then -- itself, where it is called with ':'
-            check.argument(1, "gain", "'%s' has 0 parameters", own.name)
+            check.argument(1, function_name, "'%s' has 0 parameters", own.name)
         end
+    end
+    function entry.gain(given)
+        check_parameters("gain", given)
         return require("rille.gain").recommended(own.name, nil, own.kinks)
+    end
+    function entry.properties(given)
+        check_parameters("properties", given)
+        local properties = {}
+        for _, field in ipairs { "range", "low", "high", "monotonic", "zero_centred", "smoothness", "kinks" } do
+            properties[field] = entry[field]
+        end
+        return properties
     end
     local free = enter(own.name, entry, caller_of(own), function(x, order) return derivative_of(own, x, order) end)
     if not free then

@@ -97,6 +97,10 @@ describe("gain", function()
     end)
 
     it("says what does not fit", function()
+        local moved = rille.activations.hard_tanh.properties { min_val = -3 }
+        assert.same({ { -3, 1 }, { -3, 1 }, "C0" }, { moved.kinks, moved.range, moved.smoothness })
+        assert.equal("C-1", rille.activations.threshold.properties(1, 5).smoothness)
+        assert.same(rille.activations.relu.kinks, rille.activations.relu:properties().kinks)
         assert.equal("bad argument #1 to 'gain' ('relu' has 0 parameters)", message_of(rille.activations.relu.gain, 1))
         assert.equal("bad argument #1 to 'gain' (no option 'negative_slop'; did you mean 'negative_slope'?)",
             message_of(rille.activations.leaky_relu.gain, { negative_slop = 1 }))

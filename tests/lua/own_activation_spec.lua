@@ -128,6 +128,9 @@ describe("an activation of one's own", function()
 
     it("has one gain, and no parameter for it to depend on", function()
         assert.equal(rille.activations.own_plain.gain(), rille.activations.own_plain:gain())
+        assert.equal("bad argument #1 to 'properties' ('own_plain' has 0 parameters)",
+            message_of(rille.activations.own_plain.properties, 3))
+        assert.equal(rille.activations.own_plain.smoothness, rille.activations.own_plain:properties().smoothness)
         assert.equal("bad argument #1 to 'gain' ('own_plain' has 0 parameters)",
             message_of(rille.activations.own_plain.gain, 3))
     end)
