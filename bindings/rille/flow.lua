@@ -29,17 +29,26 @@
 -- the parameter of that name, else the first that is not "bias"; a recurrent layer's is weight_hh_l1. Rows hold besides, for
 -- rille.flow.diagnosis: bounded (an activation's range is), frozen (the weight requires no gradient), vector (it is no matrix),
 -- biasless (it could have a bias and has none).
+-- the parameter of that name, else the first that is not "bias".
+--
+-- What is to be expected of a net before it is built: flow.theory, flow.critical, flow.lengths and flow.phase_diagram
+-- (rille/flow/theory.lua, critical.lua, lengths.lua, phases.lua).
 
 local check = require "rille.check"
+local critical = require "rille.flow.critical"
 local diagnosis = require "rille.flow.diagnosis"
 local figures = require "rille.flow.figures"
 local probe = require "rille.flow.probe"
 local files = require "rille.files"
 local isometry = require "rille.flow.isometry"
 local jacobian = require "rille.flow.jacobian"
+local lengths = require "rille.flow.lengths"
 local nn = require "rille.nn"
+local phases = require "rille.flow.phases"
 local store = require "rille.flow.store"
 local watch = require "rille.flow.watch"
+local text = require "rille.text"
+local theory = require "rille.flow.theory"
 
 local flow = {
     columns = store.columns,
@@ -50,6 +59,10 @@ local flow = {
     norms_by_layer = figures.norms_by_layer,
     jacobian = jacobian.jacobian,
     isometry = isometry.isometry,
+    theory = theory.theory,
+    critical = critical.critical,
+    lengths = lengths.lengths,
+    phase_diagram = phases.phase_diagram,
 }
 
 --- Of the rows of one pass those of layers with a weight, and those of activations: two lists.

@@ -177,6 +177,32 @@ function init.sparse(tensor, sparsity, std)
     local place = rille.rand(shape):argsort(1) -- a permutation in each column
     local values = rille.randn(shape, { dtype = tensor:dtype() }) * std
     return overwrite(tensor, values:masked_fill(place:le(math.ceil(sparsity * shape[1])), 0))
+-- The layers whose weights take a sum over fan_in inputs.
+local WEIGHTED = { Linear = true, Conv1d = true, Conv2d = true }
+
+--- At the solved edge of chaos of an activation (as flow.theory's): N(0, sigma_w² / fan_in), with the sigma_w that
+-- flow.critical(activation, options) finds. Of a module the weight of each Linear, Conv1d and Conv2d in it, and the bias from
+-- N(0, sigma_b²). options: sigma_b (0), parameters. Raises where there is no critical point.
+function init.critical(target, activation, options)
+    local point, why = require("rille.flow.critical").critical(activation, options)
+    local is_module = not check.is_tensor(target) and require("rille.nn.module").is_module(target)
+    if not point then
+        check.argument(2, "critical", "%s", why)
+    elseif not is_module then
+        check_tensor("critical", target)
+        return init.normal(target, 0, point.sigma_w / math.sqrt((fans("critical", target))))
+    local found = false
+    for _, module in target:named_modules() do
+        if WEIGHTED[module.class_name] then
+            found = true
+            init.normal(module.weight, 0, point.sigma_w / math.sqrt((fans("critical", module.weight))))
+            if module.bias then
+                init.normal(module.bias, 0, point.sigma_b)
+            end
+        end
+    if not found then
+        check.argument(1, "critical", "there is no Linear, Conv1d or Conv2d in this %s", target.class_name)
+    return target
 end
 
 return check.strict(init, "rille.nn.init")
