@@ -62,6 +62,8 @@ ISA_FLAGS_v2 := -march=x86-64-v2
 BLAS_CFLAGS := $(shell pkg-config --cflags openblas 2>/dev/null)
 BLAS_LIBS   := $(shell pkg-config --libs openblas 2>/dev/null)
 LUA_CFLAGS  := $(shell pkg-config --cflags lua5.4 2>/dev/null)
+FILE_CFLAGS := $(shell pkg-config --cflags zlib libzip jansson 2>/dev/null)
+FILE_LIBS   := $(shell pkg-config --libs zlib libzip jansson 2>/dev/null)
 as_system    = $(patsubst -I%,-isystem %,$(1))# headers of others: their warnings are not ours
 
 ifneq ($(filter -ffast-math -Ofast -funsafe-math-optimizations,$(CC) $(CFLAGS) $(CPPFLAGS) $(KERNEL_CFLAGS) $(LDFLAGS)),)
@@ -79,7 +81,7 @@ STRAIGHT   := -fno-thread-jumps
 LANGUAGE   := -std=c11 -D_POSIX_C_SOURCE=200809L
 COMMON     := $(LANGUAGE) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(ARITHMETIC) -fPIC -fvisibility=hidden
 
-INCLUDE_ENGINE   := -Iengine -I$(BUILD)/include $(call as_system,$(BLAS_CFLAGS))
+INCLUDE_ENGINE   := -Iengine -I$(BUILD)/include $(call as_system,$(BLAS_CFLAGS) $(FILE_CFLAGS))
 INCLUDE_BINDINGS := -I$(BUILD)/include $(call as_system,$(LUA_CFLAGS))# the public header, and nothing else of the engine
 INCLUDE_TESTS    := -Itests $(if $(PLAIN),-Itests/sanitize) $(INCLUDE_ENGINE)
 
@@ -87,7 +89,7 @@ COMPILE_ENGINE   := $(CC) $(COMMON) $(OPENMP) $(INCLUDE_ENGINE)
 COMPILE_KERNELS  := $(CC) $(COMMON) $(KERNEL_CFLAGS) -fopenmp-simd $(if $(is_clang),,$(STRAIGHT)) $(INCLUDE_ENGINE)
 COMPILE_BINDINGS := $(CC) $(COMMON) $(INCLUDE_BINDINGS)
 COMPILE_TESTS    := $(CC) $(COMMON) $(OPENMP) $(INCLUDE_TESTS) $(if $(EMULATOR),-DPATIENCE=30)
-ENGINE_LIBS      := $(BLAS_LIBS) -lm $(OPENMP)
+ENGINE_LIBS      := $(BLAS_LIBS) $(FILE_LIBS) -lm $(OPENMP)
 TEST_LIBS        := -lmpfr -lgmp $(ENGINE_LIBS) -pthread
 
 OBJ            := $(BUILD)/obj
@@ -130,6 +132,7 @@ FORCE:
 $(OBJ)/flags: FORCE
 	@test -n '$(MACHINE)' || { echo 'rille: $(CC) is not there: `make deps` installs what is missing' >&2; exit 1; }
 	@test -n '$(BLAS_LIBS)' || { echo 'rille: pkg-config does not know openblas: `make deps` installs what is missing' >&2; exit 1; }
+	@test -n '$(FILE_LIBS)' || { echo 'rille: pkg-config does not know zlib, libzip or jansson: `make deps` installs what is missing' >&2; exit 1; }
 	@test -n '$(LUA_CFLAGS)' || { echo 'rille: pkg-config does not know lua5.4: `make deps` installs what is missing' >&2; exit 1; }
 	$(call keep_text,$(COMPILE_ENGINE) $(KERNEL_CFLAGS) $(LUA_CFLAGS) $(LDFLAGS) $(VERSION))
 $(OBJ)/list-%: FORCE
@@ -246,7 +249,7 @@ bench-programs: $(BENCH_PROGRAMS) $(BUILD)/exhaustive/accuracy $(BUILD)/peers/dr
 
 # Debian's packages, and the command that succeeds where one (or the same thing from elsewhere) is there.
 RUN_PACKAGES  := $(if $(is_clang),clang libomp-dev,gcc) libc6-dev pkg-config lua5.4 liblua5.4-dev lua-argparse \
-                 libopenblas-openmp-dev librandom123-dev gnuplot-nox
+                 libopenblas-openmp-dev librandom123-dev zlib1g-dev libzip-dev libjansson-dev gnuplot-nox
 TEST_PACKAGES := $(RUN_PACKAGES) libcriterion-dev libmpfr-dev lua-busted
 PEER_PACKAGES := $(TEST_PACKAGES) libdnnl-dev python3-torch
 LINT_PACKAGES := $(sort $(TEST_PACKAGES) gcc clang clang-format clang-tidy cppcheck lua-check)
@@ -264,6 +267,9 @@ there_liblua5.4-dev          = $(call has_module,lua5.4)
 there_lua-argparse           = $(LUA) -e 'require "argparse"'
 there_libopenblas-openmp-dev = $(call has_module,openblas)
 there_librandom123-dev       = $(call has_header,Random123/philox.h)
+there_zlib1g-dev             = $(call has_module,zlib)
+there_libzip-dev             = $(call has_module,libzip)
+there_libjansson-dev         = $(call has_module,jansson)
 there_gnuplot-nox            = $(call has_command,gnuplot)
 there_libcriterion-dev       = $(call has_module,criterion)
 there_libmpfr-dev            = $(call has_module,mpfr)
@@ -408,7 +414,7 @@ sanitize-thread: ; $(call install_missing,$(TSAN_PACKAGES))
 # below build/, with an apt state of their own: nothing but the compiler and the emulator is installed.
 CROSS          := $(abspath $(BUILD))/aarch64
 CROSS_TOOLS    := gcc-aarch64-linux-gnu qemu-user
-CROSS_PACKAGES := libopenblas-openmp-dev libcriterion-dev libmpfr-dev librandom123-dev liblua5.4-dev
+CROSS_PACKAGES := libopenblas-openmp-dev zlib1g-dev libzip-dev libjansson-dev libcriterion-dev libmpfr-dev librandom123-dev liblua5.4-dev
 CROSS_LIBRARY  := /usr/lib/aarch64-linux-gnu
 there_gcc-aarch64-linux-gnu = $(call has_command,aarch64-linux-gnu-gcc)
 there_qemu-user             = $(call has_command,qemu-aarch64)

@@ -273,6 +273,8 @@ static void push_from_module(lua_State *L, const char *module, const char *field
 
 /* The entry whose function is called, and the numbers of [0.2] or [{negative_slope = 0.2}]. */
 static rille_activation entry_parameters(lua_State *L, rlua_parameter_values *values, const char *what)
+/* rille.activations.leaky_relu.gain([0.2] or [{negative_slope = 0.2}]): rille/gain.lua's, at these parameters */
+static int gain(lua_State *L)
 {
     rille_activation act = activation_at((int)lua_tointeger(L, lua_upvalueindex(RLUA_EXTRA)));
     if (lua_type(L, 1) == LUA_TTABLE && luaL_getmetafield(L, 1, "__name") != LUA_TNIL) { /* called with ':' */
@@ -304,7 +306,7 @@ static int gain(lua_State *L)
     const rille_activation_info *info = rille_activation_describe(act);
     rille_activation_properties p;
     rlua_check(L, rille_activation_evaluate(rlua_context(L), act, values.number, &p));
-    push_from_module(L, "rille.gain", "recommended");
+    rlua_push_from_module(L, "rille.gain", "recommended");
     lua_pushstring(L, info->name);
     lua_createtable(L, 0, info->parameter_count);
     for (int i = 0; i < info->parameter_count; i++)

@@ -193,6 +193,8 @@ extern const luaL_Reg rlua_autograd_both[], rlua_autograd_functions[];
 extern const luaL_Reg rlua_hooks_both[];
 extern const luaL_Reg rlua_measure_functions[], rlua_probe_functions[];
 extern const luaL_Reg rlua_optim_functions[];
+extern const luaL_Reg rlua_measure_functions[];
+extern const luaL_Reg rlua_file_functions[];
 extern const luaL_Reg rlua_context_functions[];
 extern const luaL_Reg rlua_normalisation_both[];
 extern const luaL_Reg rlua_window_both[];
@@ -200,6 +202,8 @@ extern const luaL_Reg rlua_window_both[];
 /* Adds the functions of a list to the table at each of the two indices (0: none), each function made once. With `extra`
  * the value at the top is their one more upvalue, and is popped. */
 void rlua_register(lua_State *L, const luaL_Reg *list, int table, int other, bool extra);
+/* Pushes a field of a Lua module, which is loaded at the first call. */
+void rlua_push_from_module(lua_State *L, const char *module, const char *field);
 /* Adds a function for each activation to both tables, rille.derivative and rille.activations to the module. */
 void rlua_register_activations(lua_State *L, int module, int methods);
 /* Likewise for each gated activation, maxout and crelu, and rille.gates. */

@@ -37,6 +37,7 @@ static const struct {
     {rlua_layer_both, FUNCTION | METHOD},
     {rlua_decomposition_both, FUNCTION | METHOD},
     {rlua_optim_functions, FUNCTION},
+    {rlua_file_functions, FUNCTION},
 };
 
 void rlua_register(lua_State *L, const luaL_Reg *list, int table, int other, bool extra)
@@ -57,6 +58,15 @@ void rlua_register(lua_State *L, const luaL_Reg *list, int table, int other, boo
     }
     if (extra)
         lua_pop(L, 1);
+}
+
+void rlua_push_from_module(lua_State *L, const char *module, const char *field)
+{
+    lua_getglobal(L, "require");
+    lua_pushstring(L, module);
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, field);
+    lua_remove(L, -2);
 }
 
 /* ---- Unknown names of the module ---- */

@@ -608,7 +608,29 @@ RILLE_API rille_status rille_histogram(rille_tensor *t, double low, double high,
 
 /* ---- Files ---------------------------------------------------------------------------------------------------------- */
 
-RILLE_API rille_tensor *rille_read_idx(rille_context *cx, const char *path); /* LeCun's IDX (the MNIST format), unsigned bytes: uint8 of the file's shape */
+/* Files are taken to be hostile: each size is held against the file's own length before memory is asked for, and a message
+ * names the file and the byte. bool, uint8, int64, float32 and float64 are read as they are; float16 and bfloat16 as float32,
+ * int8, int16, int32, uint16 and uint32 as int64, which hold them exactly; others are refused by name. What is written takes
+ * its place at once (written beside it, synchronised, renamed) or not at all; symbolic links are followed. */
+RILLE_API rille_tensor *rille_read_idx(rille_context *cx, const char *path); /* LeCun's IDX (the MNIST format), unsigned bytes, plain or gzipped: uint8 of the file's shape */
+RILLE_API rille_tensor *rille_read_npy(rille_context *cx, const char *path); /* NumPy's .npy, either byte order, C or Fortran order, plain or gzipped */
+RILLE_API rille_status rille_write_npy(rille_tensor *t, const char *path);
+
+typedef struct rille_archive rille_archive; /* a file of named tensors, open for reading; belongs to the caller, who closes it before the context */
+RILLE_API rille_archive *rille_open_npz(rille_context *cx, const char *path);         /* NumPy's .npz: .npy files in a zip archive, stored or deflated */
+RILLE_API rille_archive *rille_open_safetensors(rille_context *cx, const char *path); /* its header is looked at whole: dtypes, shapes, offsets without gap or overlap */
+RILLE_API void rille_archive_close(rille_archive *archive);                           /* NULL is allowed */
+RILLE_API int rille_archive_count(const rille_archive *archive);
+RILLE_API const char *rille_archive_name(const rille_archive *archive, int i);        /* i from 0; NULL past the last; valid while the archive is open */
+RILLE_API rille_tensor *rille_archive_read(rille_archive *archive, int i);            /* reads that tensor */
+RILLE_API int rille_archive_metadata_count(const rille_archive *archive);             /* texts that a safetensors file carries beside its tensors */
+RILLE_API const char *rille_archive_metadata(const rille_archive *archive, int i, const char **value); /* the i-th key, and its text; NULL past the last */
+
+RILLE_API rille_status rille_write_npz(rille_context *cx, const char *path, int count, const char *const *names,
+                                       rille_tensor *const *tensors, bool compressed); /* compressed: deflated */
+RILLE_API rille_status rille_write_safetensors(rille_context *cx, const char *path, int count, const char *const *names,
+                                               rille_tensor *const *tensors, int metadata_count, const char *const *keys,
+                                               const char *const *values); /* names, keys and texts are UTF-8 */
 
 #ifdef __cplusplus
 }

@@ -1,10 +1,8 @@
 /* Statistics and IDX files. */
+/* Statistics, and the SGD step. */
 #include "engine/support.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- Statistics ---- */
 
@@ -270,57 +268,5 @@ Test(histogram, counts_bins_of_equal_width)
     EXPECT_STATUS(cx, rille_histogram(x, 0, INFINITY, 4, count), RILLE_ERROR_ARGUMENT,
                   "histogram: 4 bins from 0 to inf; one or more expected, from a number to a larger one");
     EXPECT_STATUS(cx, rille_histogram(x, 0, 1, 4, NULL), RILLE_ERROR_NULL, "histogram: there is no room for the counts: NULL");
-    rille_close(cx);
-}
-
-/* ---- IDX ---- */
-
-static char path[] = "/tmp/rille-idx-XXXXXX";
-
-static void write_file(const void *bytes, size_t n)
-{
-    FILE *file = fopen(path, "wb");
-    cr_assert(file != NULL && fwrite(bytes, 1, n, file) == n && fclose(file) == 0);
-}
-
-/* The file of these bytes is refused with "read_idx: <path>: <what>". */
-static void expect_refused(rille_context *cx, const void *bytes, size_t n, const char *what)
-{
-    char message[256];
-    snprintf(message, sizeof message, "read_idx: %s: %s", path, what);
-    write_file(bytes, n);
-    EXPECT_FAILS(cx, rille_read_idx(cx, path), RILLE_ERROR_IO, message);
-}
-
-Test(idx, reads_and_refuses)
-{
-    rille_context *cx = open_with(1, 0);
-    int made = mkstemp(path);
-    cr_assert(made >= 0);
-    close(made);
-    const unsigned char good[] = {0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 255};
-    write_file(good, sizeof good);
-    rille_tensor *t = rille_read_idx(cx, path);
-    EXPECT_VALUES(t, 1, 2, 3, 4, 5, 255);
-    cr_expect(has_shape(t, SHAPE(2, 3)) && rille_dtype_of(t) == RILLE_UINT8);
-    for (size_t n = 0; n < sizeof good; n++) { /* cut short anywhere */
-        write_file(good, n);
-        cr_expect_null(rille_read_idx(cx, path));
-        cr_expect_eq(rille_error_status(cx), RILLE_ERROR_IO);
-        rille_clear_error(cx);
-    }
-    expect_refused(cx, "PK\3\4", 4, "not an IDX file: it must begin with two zero bytes (byte 0)");
-    expect_refused(cx, "\0\0\x0d\1\0\0\0\1", 8, "its elements are not unsigned bytes (type 8) (byte 2)");
-    expect_refused(cx, "\0\0\x08\0", 4, "its rank is not in 1 ... 8 (byte 3)");
-    expect_refused(cx, "\0\0\x08\x09", 4, "its rank is not in 1 ... 8 (byte 3)");
-    expect_refused(cx, "\0\0\x08\1\0\0\0\2\1\2\3", 11, "3 bytes of elements, but shape [2] needs 2");
-    expect_refused(cx, "\0\0\x08\1\xff\xff\xff\xff", 8, "0 bytes of elements, but shape [4294967295] needs 4294967295");
-    write_file("\0\0\x08\3\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16);
-    EXPECT_FAILS(cx, rille_read_idx(cx, path), RILLE_ERROR_SHAPE,
-                 "read_idx: shape [4294967295, 4294967295, 4294967295] has more elements than memory can hold");
-    unlink(path);
-    EXPECT_FAILS(cx, rille_read_idx(cx, "/nowhere/at/all"), RILLE_ERROR_IO,
-                 "read_idx: /nowhere/at/all: No such file or directory");
-    cr_expect_null(rille_read_idx(cx, "/"));
     rille_close(cx);
 }

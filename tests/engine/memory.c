@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- An allocator that counts, that fails from a given call on, and that wants each block back as it was given ---- */
 
@@ -324,6 +325,30 @@ static rille_tensor *gradient_of_reductions(rille_context *cx, const bench *b)
     return g;
 }
 
+static rille_tensor *kept_in_files(rille_context *cx, const bench *b) /* written and read in each format */
+{
+    char path[] = "/tmp/rille-memory-XXXXXX";
+    const char *names[] = {"x", "turned"};
+    rille_tensor *each[] = {b->x, b->turned}, *last = NULL;
+    int made = mkstemp(path);
+    cr_assert(made >= 0 && close(made) == 0);
+    if (rille_write_npy(b->turned, path) == RILLE_OK && rille_read_npy(cx, path) != NULL &&
+        rille_write_npz(cx, path, 2, names, each, true) == RILLE_OK) {
+        rille_archive *archive = rille_open_npz(cx, path);
+        last = rille_archive_read(archive, 1);
+        rille_archive_close(archive);
+    }
+    if (last != NULL && rille_write_safetensors(cx, path, 2, names, each, 1, names, names) == RILLE_OK) {
+        rille_archive *archive = rille_open_safetensors(cx, path);
+        last = rille_archive_read(archive, 1);
+        rille_archive_close(archive);
+    } else {
+        last = NULL;
+    }
+    unlink(path);
+    return last;
+}
+
 #define CALL(name, expression)                                                                                                 \
     static rille_tensor *call_##name(rille_context *cx, const bench *b)                                                        \
     {                                                                                                                          \
@@ -546,6 +571,7 @@ Test(memory, every_call_may_fail)
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
         fail_each_allocation(&calls[i]);
     fail_each_allocation(&(call){"copy", copied});
+    fail_each_allocation(&(call){"files", kept_in_files});
 }
 
 Test(memory, limit)
