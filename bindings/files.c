@@ -129,7 +129,7 @@ static named sorted(lua_State *L, int argument, const char *what)
         const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : NULL;
         if (key == NULL)
             rlua_bad_argument(L, argument, "names are strings, got a %s", rlua_type_name(L, -2));
-        if (strlen(key) != length || n == list.count)
+        else if (strlen(key) != length || n == list.count)
             rlua_bad_argument(L, argument, "a name contains no zero byte");
         list.key[n++] = key;
         lua_pushvalue(L, -2);

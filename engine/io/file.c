@@ -116,7 +116,7 @@ bool rl_source_at_end(rl_source *source)
 
 /* ---- Writing ---- */
 
-/* Where a chain of symbolic links ends, whether or not a file is there yet. NULL where memory is out, or links go in circles. */
+/* Where a chain of symbolic links ends, whether or not a file is there yet. NULL where memory is out, or it has no end. */
 static char *follow_links(const char *path)
 {
     char *at = strdup(path);

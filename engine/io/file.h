@@ -1,4 +1,5 @@
-/* Files as they are read and written: every reader fails in the same words, every writer replaces a file whole or not at all. */
+/* Files as they are read and written: every reader fails in the same words, every writer replaces a file whole or not at
+ * all. */
 #ifndef RL_IO_FILE_H
 #define RL_IO_FILE_H
 
@@ -22,7 +23,7 @@ typedef struct rl_source {
     const char *(*why)(void *stream); /* read gave -1 */
 } rl_source;
 
-/* Records "operation: path: what (byte N)" and returns RILLE_ERROR_IO; of an entry "operation: path: 'entry': what (byte N)". */
+/* Records "operation: path: what (byte N)", of an entry "operation: path: 'entry': what (byte N)"; returns RILLE_ERROR_IO. */
 RL_FORMAT(3, 4) rille_status rl_source_fail(const rl_source *source, uint64_t at, const char *what, ...);
 
 /* The file at path for reading as its descriptor, and its size; -1, with a message, where it is no ordinary file. */

@@ -456,7 +456,8 @@ static rille_tensor *all_of_safetensors(rille_context *cx, const char *from)
     return read_all(cx, rille_open_safetensors(cx, from));
 }
 
-/* A thousand broken copies of the file at path: each is read, or refused with a message; nothing stays, and memory's limit is kept. */
+/* A thousand broken copies of the file at path: each is read, or refused with a message; nothing stays, the limit of memory
+ * is kept. */
 static void survive(reader *read, size_t header)
 {
     static source_file good, broken;

@@ -153,7 +153,8 @@ end)
 
 describe("NumPy's files", function()
     local arrays = { x = rille.randn(3, 4), n = rille.tensor({ { 1, -2 } }, { dtype = "int64" }),
-        b = rille.tensor { true, false }, u = rille.full({ 2 }, 200, { dtype = "uint8" }), d = rille.tensor(1 / 3, { dtype = "float64" }), e = rille.zeros(0, 2) }
+        b = rille.tensor { true, false }, u = rille.full({ 2 }, 200, { dtype = "uint8" }),
+        d = rille.tensor(1 / 3, { dtype = "float64" }), e = rille.zeros(0, 2) }
 
     after_each(function() os.remove(path) end)
 
@@ -176,7 +177,7 @@ describe("NumPy's files", function()
             message_of(rille.save_npz, path, { ["\0"] = rille.ones(1) }))
         assert.equal("bad argument #3 to 'save_npz' (no option 'compress'; did you mean 'compressed'?)",
             message_of(rille.save_npz, path, arrays, { compress = true }))
-        assert.equal("bad argument #1 to 'load_npz' (path expected, got nil)", message_of(rille.load_npz))
+        assert.equal("bad argument #1 to 'load_npz' (path expected, got no value)", message_of(rille.load_npz))
         write("PK")
         assert.equal("read_npz: FILE: not an .npz file: Not a zip archive", message_of(rille.load_npz, path))
     end)
@@ -200,7 +201,8 @@ z = numpy.load(sys.argv[1])
         python([=[
 import numpy, sys
 f = open(sys.argv[1], "wb")
-numpy.savez_compressed(f, h = numpy.array([1, 2.5], ">f2"), f = numpy.asfortranarray([[1., 2], [3, 4]]), i = numpy.int32(-5)) ]=])
+numpy.savez_compressed(f, h = numpy.array([1, 2.5], ">f2"), f = numpy.asfortranarray([[1., 2], [3, 4]]),
+    i = numpy.int32(-5)) ]=])
         assert_same({ h = rille.tensor { 1, 2.5 }, f = rille.tensor({ { 1, 2 }, { 3, 4 } }, { dtype = "float64" }),
             i = rille.tensor(-5, { dtype = "int64" }) }, rille.load_npz(path))
     end)
