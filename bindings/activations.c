@@ -261,20 +261,8 @@ static int registry_text(lua_State *L)
     return 1;
 }
 
-/* Pushes a field of a Lua module. */
-static void push_from_module(lua_State *L, const char *module, const char *field)
-{
-    lua_getglobal(L, "require");
-    lua_pushstring(L, module);
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, field);
-    lua_remove(L, -2);
-}
-
 /* The entry whose function is called, and the numbers of [0.2] or [{negative_slope = 0.2}]. */
 static rille_activation entry_parameters(lua_State *L, rlua_parameter_values *values, const char *what)
-/* rille.activations.leaky_relu.gain([0.2] or [{negative_slope = 0.2}]): rille/gain.lua's, at these parameters */
-static int gain(lua_State *L)
 {
     rille_activation act = activation_at((int)lua_tointeger(L, lua_upvalueindex(RLUA_EXTRA)));
     if (lua_type(L, 1) == LUA_TTABLE && luaL_getmetafield(L, 1, "__name") != LUA_TNIL) { /* called with ':' */

@@ -193,7 +193,6 @@ extern const luaL_Reg rlua_autograd_both[], rlua_autograd_functions[];
 extern const luaL_Reg rlua_hooks_both[];
 extern const luaL_Reg rlua_measure_functions[], rlua_probe_functions[];
 extern const luaL_Reg rlua_optim_functions[];
-extern const luaL_Reg rlua_measure_functions[];
 extern const luaL_Reg rlua_file_functions[];
 extern const luaL_Reg rlua_context_functions[];
 extern const luaL_Reg rlua_normalisation_both[];

@@ -149,14 +149,7 @@ static int raise(lua_State *L)
 }
 
 const luaL_Reg rlua_context_functions[] = {
-    {"clock", wall_clock},
-    {"info", info},
-    {"manual_seed", manual_seed},
-    {"memory", memory},
-    {"memory_limit", memory_limit},
-    {"raise", raise},
-    {"rng_state", rng_state},
-    {"set_rng_state", set_rng_state},
-    {"threads", threads},
-    {NULL, NULL},
+    {"clock", wall_clock},          {"info", info},   {"manual_seed", manual_seed}, {"memory", memory},
+    {"memory_limit", memory_limit}, {"raise", raise}, {"rng_state", rng_state},     {"set_rng_state", set_rng_state},
+    {"threads", threads},           {NULL, NULL},
 };

@@ -1,5 +1,4 @@
-/* Statistics of gradient flow, and IDX files. */
-/* Statistics of gradient flow, and the fused SGD step. */
+/* Statistics of gradient flow, one tensor at a time. */
 #include "bindings.h"
 
 #include <string.h>
@@ -99,47 +98,10 @@ static int measure_dead(lua_State *L)
     return 1;
 }
 
-/* rille.read_idx(path): a uint8 tensor of the file's shape */
-static int read_idx(lua_State *L)
-{
-    if (lua_type(L, 1) != LUA_TSTRING)
-        rlua_bad_type(L, 1, "path");
-    size_t length;
-    const char *path = lua_tolstring(L, 1, &length);
-    if (strlen(path) != length)
-        rlua_bad_argument(L, 1, "a path contains no zero byte");
-    rlua_tensor *box = rlua_new(L);
-    rlua_finish(L, box, rille_read_idx(rlua_context(L), path));
-    return 1;
-/* rille.sgd_step(parameters, velocity or nil, {learning_rate =, momentum =, weight_decay =, nesterov =}) */
-static int sgd_step(lua_State *L)
-    static const char *const names[] = {"learning_rate", "momentum", "nesterov", "weight_decay", NULL};
-    lua_settop(L, 3);
-    rlua_check_options(L, 3, names);
-    if (!rlua_option(L, 3, "learning_rate"))
-        rlua_bad_argument(L, 3, "option 'learning_rate' is missing");
-    rille_sgd_options options = {
-        .learning_rate = rlua_option_number(L, 3, "learning_rate", 0),
-        .momentum = rlua_option_number(L, 3, "momentum", 0),
-        .weight_decay = rlua_option_number(L, 3, "weight_decay", 0),
-        .nesterov = rlua_option_boolean(L, 3, "nesterov", false),
-    };
-    rlua_list parameters = rlua_list_new(L, 1, 1), velocity = {.count = 0};
-    bool moves = !lua_isnil(L, 2);
-    if (moves)
-        velocity = rlua_list_new(L, 2, 2);
-    if (moves && velocity.count != parameters.count)
-        rlua_bad_argument(L, 2, "list of %d expected, as there are parameters, got %d", parameters.count, velocity.count);
-    rlua_list_fill(L, &parameters);
-    rlua_list_fill(L, &velocity);
-    rlua_check(L, rille_sgd_step(rlua_context(L), parameters.count, parameters.item, moves ? velocity.item : NULL, &options));
-    return 0;
-}
-
 const luaL_Reg rlua_measure_functions[] = {
-    {"measure", measure},           {"measure_below", measure_below},
-    {"measure_dead", measure_dead}, {"measure_saturated", measure_saturated},
-    {"read_idx", read_idx},
-    {"sgd_step", sgd_step},
+    {"measure", measure},
+    {"measure_below", measure_below},
+    {"measure_dead", measure_dead},
+    {"measure_saturated", measure_saturated},
     {NULL, NULL},
 };

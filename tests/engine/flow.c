@@ -1,5 +1,4 @@
-/* Statistics and IDX files. */
-/* Statistics, and the SGD step. */
+/* Statistics of gradient flow. */
 #include "engine/support.h"
 
 #include <string.h>

@@ -177,6 +177,8 @@ function init.sparse(tensor, sparsity, std)
     local place = rille.rand(shape):argsort(1) -- a permutation in each column
     local values = rille.randn(shape, { dtype = tensor:dtype() }) * std
     return overwrite(tensor, values:masked_fill(place:le(math.ceil(sparsity * shape[1])), 0))
+end
+
 -- The layers whose weights take a sum over fan_in inputs.
 local WEIGHTED = { Linear = true, Conv1d = true, Conv2d = true }
 
@@ -191,6 +193,7 @@ function init.critical(target, activation, options)
     elseif not is_module then
         check_tensor("critical", target)
         return init.normal(target, 0, point.sigma_w / math.sqrt((fans("critical", target))))
+    end
     local found = false
     for _, module in target:named_modules() do
         if WEIGHTED[module.class_name] then
@@ -200,8 +203,10 @@ function init.critical(target, activation, options)
                 init.normal(module.bias, 0, point.sigma_b)
             end
         end
+    end
     if not found then
         check.argument(1, "critical", "there is no Linear, Conv1d or Conv2d in this %s", target.class_name)
+    end
     return target
 end
 
