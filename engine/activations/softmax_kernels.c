@@ -4,10 +4,12 @@
  *     softmax_i = e_i / total,   log_softmax_i = (x_i - m) - log1p(rest)
  *
  * Both terms of the latter have one sign, and rest is not lost beside the 1, so the logarithm of a probability near 1 keeps its
- * relative accuracy, and so does 1 - softmax_k = rest / total. Everything is done in double and rounded once. */
+ * relative accuracy, and so does 1 - softmax_k = rest / total. Here everything is done in double and rounded once; float32 softmax
+ * and log_softmax are done in float, by softmax_single.h, but for slices and processors that need this. */
 #include "activations/softmax_kernels.h"
 
 #include "activations/lanes.h"
+#include "activations/softmax_single.h"
 #include "math/exp.h"
 
 /* e^x for x <= 0; relative error < 2^-41. */
@@ -172,11 +174,23 @@ DEFINE_LARGEST(double)
 DEFINE_ROWS(float)
 DEFINE_ROWS(double)
 
+#if defined(RL_HAS_FMA)
+DEFINE_MAP(softmax)
+DEFINE_MAP(log_softmax)
+DEFINE_VJP(softmax_vjp)
+DEFINE_VJP(log_softmax_vjp)
+#else
+#define softmax_single softmax_float
+#define log_softmax_single log_softmax_float
+#define softmax_vjp_single softmax_vjp_float
+#define log_softmax_vjp_single log_softmax_vjp_float
+#endif
+
 const rl_softmax_kernels RL_ISA_NAME(rl_softmax_kernels) = {
-    .softmax = {softmax_float, softmax_double},
-    .log_softmax = {log_softmax_float, log_softmax_double},
-    .softmax_vjp = {softmax_vjp_float, softmax_vjp_double},
-    .log_softmax_vjp = {log_softmax_vjp_float, log_softmax_vjp_double},
+    .softmax = {softmax_single, softmax_double},
+    .log_softmax = {log_softmax_single, log_softmax_double},
+    .softmax_vjp = {softmax_vjp_single, softmax_vjp_double},
+    .log_softmax_vjp = {log_softmax_vjp_single, log_softmax_vjp_double},
     .cross_entropy = {cross_entropy_float, cross_entropy_double},
     .cross_entropy_vjp = {cross_entropy_vjp_float, cross_entropy_vjp_double},
 };

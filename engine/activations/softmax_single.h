@@ -1,0 +1,632 @@
+/* Softmax of float32 slices in float, for softmax_kernels.c, where there is RL_HAS_FMA.
+ *
+ * A panel is `count` times WIDTH elements; those of its column c are at [j * WIDTH + c]. Of slices of at most SHORT elements each
+ * becomes a column; of a longer one, every WIDTHth element is in one column, and what comes of the columns is folded.
+ *
+ * e^x is kept as hi + lo, off by less than 2^-25.5 of itself, and 2^64 times as large as it is beside the largest, lest a part
+ * be subnormal. The sum keeps both parts, and so does what e^x is multiplied by. Errors, in ULP:
+ *     softmax          < 1: 0.5 of the last rounding, at most 0.36 of e^x, and of the sum the mean of as much (found: 0.79)
+ *     log_softmax      < 1: 0.5 and what the sum without the largest is off by, where that is all there is (found: 0.76)
+ *     their gradients  as the first, of the larger of the two terms that are subtracted
+ *
+ * A slice whose largest is not within +-MOST, as NaN and infinity are not, or whose sums are not as they need be, is left to
+ * `exact`, the kernel that does all in double. */
+#ifndef RL_ACTIVATIONS_SOFTMAX_SINGLE_H
+#define RL_ACTIVATIONS_SOFTMAX_SINGLE_H
+
+#include "activations/softmax_kernels.h"
+
+#include "activations/lanes.h"
+#include "math/exp.h"
+#include "math/logarithm.h"
+
+#if defined(RL_HAS_FMA)
+
+enum { WIDTH = 32, SHORT = 64, KEPT = 4096 };
+
+#define UP 0x1p64F
+#define DOWN 0x1p-64F
+#define OFFSET (RL_POWER_OFFSET_SINGLE + 64)
+#define MOST 1024.0F
+#define NEGLIGIBLE 110.0F /* e^-110 is 0 beside 1, even among subnormal floats */
+
+/* ---- Panels of slices ---- */
+
+/* out = in, as a matrix of two rows, transposed. */
+static void interleave(size_t half, const float *in, float *out)
+{
+#pragma omp simd
+    for (size_t i = 0; i < half; i++) {
+        out[2 * i] = in[i];
+        out[2 * i + 1] = in[half + i];
+    }
+}
+
+static void part(size_t half, const float *in, float *out)
+{
+#pragma omp simd
+    for (size_t i = 0; i < half; i++) {
+        out[i] = in[2 * i];
+        out[half + i] = in[2 * i + 1];
+    }
+}
+
+/* WIDTH rows of n, transposed: each step doubles the rows that lie side by side. */
+static void columns_of_rows(size_t n, const float *rows, float *between, float *columns)
+{
+    const size_t half = n * WIDTH / 2;
+    interleave(half, rows, columns);
+    interleave(half, columns, between);
+    interleave(half, between, columns);
+    interleave(half, columns, between);
+    interleave(half, between, columns);
+}
+
+/* The reverse. Spoils `columns`. */
+static void rows_of_columns(size_t n, float *columns, float *between, float *rows)
+{
+    const size_t half = n * WIDTH / 2;
+    part(half, columns, between);
+    part(half, between, columns);
+    part(half, columns, between);
+    part(half, between, columns);
+    part(half, columns, rows);
+}
+
+static double fold_columns(double *column)
+{
+    for (size_t c = 0; c < WIDTH - LANES; c++)
+        column[c] += column[c + LANES];
+    return fold_lanes(column);
+}
+
+/* ---- What is found out about slices ---- */
+
+/* Of columns, or, all alike, of a row. */
+typedef struct slices_single {
+    float largest[WIDTH];
+    float least[WIDTH];  /* what is smaller counts as this */
+    float offset[WIDTH]; /* of e^(x - k ln 2), k ln 2 the multiple of ln 2 next to the largest */
+} slices_single;
+
+static void set_shift(slices_single *s)
+{
+#pragma omp simd
+    for (size_t c = 0; c < WIDTH; c++) {
+        s->least[c] = s->largest[c] - NEGLIGIBLE;
+        const float k = rl_madd_single(s->largest[c], RL_LOG2_E_SINGLE, RL_POWER_OFFSET_SINGLE) - RL_POWER_OFFSET_SINGLE;
+        s->offset[c] = OFFSET - k;
+    }
+}
+
+RL_INLINE bool fits(float largest)
+{
+    return largest >= -MOST && largest <= MOST;
+}
+
+static bool all_fit(const slices_single *s)
+{
+    int misfits = 0;
+#pragma omp simd reduction(+ : misfits)
+    for (size_t c = 0; c < WIDTH; c++)
+        misfits += !fits(s->largest[c]);
+    return misfits == 0;
+}
+
+static void examine_columns(size_t n, const float *x, slices_single *s)
+{
+    float most[WIDTH];
+    for (size_t c = 0; c < WIDTH; c++)
+        most[c] = x[c];
+    for (size_t j = 1; j < n; j++)
+#pragma omp simd
+        for (size_t c = 0; c < WIDTH; c++)
+            most[c] = x[j * WIDTH + c] > most[c] ? x[j * WIDTH + c] : most[c];
+    memcpy(s->largest, most, sizeof most);
+    set_shift(s);
+}
+
+/* NaN is passed over: the sum of e^x will be NaN. */
+static float largest_of_row(size_t n, const float *x)
+{
+    float most[4 * WIDTH], last = -INFINITY;
+    size_t i = 0;
+    for (size_t k = 0; k < 4 * WIDTH; k++)
+        most[k] = -INFINITY;
+    for (; i + 4 * WIDTH <= n; i += 4 * WIDTH)
+#pragma omp simd
+        for (size_t k = 0; k < 4 * WIDTH; k++)
+            most[k] = x[i + k] > most[k] ? x[i + k] : most[k];
+    for (; n >= WIDTH && i < n; i += WIDTH) {
+        const float *here = x + (i + WIDTH <= n ? i : n - WIDTH); /* those at the end perhaps twice */
+#pragma omp simd
+        for (size_t k = 0; k < WIDTH; k++)
+            most[k] = here[k] > most[k] ? here[k] : most[k];
+    }
+    for (; i < n; i++)
+        last = x[i] > last ? x[i] : last;
+#pragma omp simd reduction(max : last)
+    for (size_t k = 0; k < 4 * WIDTH; k++)
+        last = most[k] > last ? most[k] : last;
+    return last;
+}
+
+static bool examine_row(size_t n, const float *x, slices_single *s)
+{
+    const float most = largest_of_row(n, x);
+    for (size_t c = 0; c < WIDTH; c++)
+        s->largest[c] = most;
+    set_shift(s);
+    return fits(most);
+}
+
+/* ---- e^x and its sum ---- */
+
+/* hi + lo = 2^64 e^(x - k ln 2), and what they come to is added to total. */
+static void decays_of_panel(size_t count, const float *x, const slices_single *s, float *hi, float *lo, double *total)
+{
+    const float above = 2 * UP;
+    float sum[WIDTH], rest[WIDTH];
+    for (size_t c = 0; c < WIDTH; c++) {
+        sum[c] = above;
+        rest[c] = 0;
+    }
+    for (size_t j = 0; j < count; j++)
+#pragma omp simd
+        for (size_t c = 0; c < WIDTH; c++) {
+            const float at = x[j * WIDTH + c], least = s->least[c];
+            const rl_growth_single e = rl_growth_of_single(at < least ? least : at, 0, s->offset[c]);
+            const float first = e.power * e.m, second = e.power * e.low, next = sum[c] + first;
+            rest[c] += (first - (next - sum[c])) + second;
+            sum[c] = next;
+            hi[j * WIDTH + c] = first;
+            lo[j * WIDTH + c] = second;
+        }
+#pragma omp simd
+    for (size_t c = 0; c < WIDTH; c++)
+        total[c] += ((double)sum[c] - (double)above) + (double)rest[c];
+}
+
+/* The same of n <= KEPT elements in a row. */
+static void decays_of_row(size_t n, const float *x, const slices_single *s, float *hi, float *lo, double *total)
+{
+    const size_t whole = n / WIDTH * WIDTH;
+    decays_of_panel(n / WIDTH, x, s, hi, lo, total);
+    if (whole < n) {
+        float last[WIDTH];
+        for (size_t k = 0; k < WIDTH; k++)
+            last[k] = whole + k < n ? x[whole + k] : -INFINITY;
+        decays_of_panel(1, last, s, hi + whole, lo + whole, total);
+    }
+}
+
+/* 2^64 sum e^(x - m): of its hi's, of which the largest is 2^64 itself, and of its lo's. */
+typedef struct rest_single {
+    double high[WIDTH];
+    float low[WIDTH];
+} rest_single;
+
+static void rest_of_panel(size_t count, const float *x, const slices_single *s, rest_single *sums)
+{
+    float low[WIDTH] = {0}; /* not in *sums, but in registers */
+    double high[WIDTH] = {0};
+    for (size_t j = 0; j < count; j++)
+#pragma omp simd
+        for (size_t c = 0; c < WIDTH; c++) {
+            const float least = s->least[c], most = s->largest[c];
+            const float at = x[j * WIDTH + c] < least ? least : x[j * WIDTH + c];
+            const float from_most = at - most, back = from_most - at; /* Knuth's two-sum of at and -most */
+            const float lost = (at - (from_most - back)) - (most + back);
+            const rl_growth_single e = rl_growth_of_single(from_most, lost, OFFSET);
+            high[c] += (double)(e.power * e.m);
+            low[c] = rl_madd_single(e.power, e.low, low[c]);
+        }
+    for (size_t c = 0; c < WIDTH; c++) {
+        sums->high[c] += high[c];
+        sums->low[c] += low[c];
+    }
+}
+
+/* sum e^(x - m) - 1. Of less than LEAST_REST too much is lost beside the 1: it is left to the kernels in double, too. */
+#define LEAST_REST 0x1p-24
+RL_INLINE double rest_of(double high, double low)
+{
+    return ((high - (double)UP) + low) * (double)DOWN;
+}
+
+static double rest_of_row(size_t n, const float *x, const slices_single *s)
+{
+    rest_single r = {{0}, {0}};
+    double low = 0;
+    rest_of_panel(n / WIDTH, x, s, &r);
+    if (n % WIDTH != 0) {
+        float last[WIDTH];
+        for (size_t k = 0; k < WIDTH; k++)
+            last[k] = k < n % WIDTH ? x[n / WIDTH * WIDTH + k] : -INFINITY;
+        rest_of_panel(1, last, s, &r);
+    }
+    for (size_t c = 0; c < WIDTH; c++)
+        low += (double)r.low[c];
+    return rest_of(fold_columns(r.high), low);
+}
+
+/* ---- What becomes of the elements ---- */
+
+/* A number as hi + lo, for each column, or, all alike, for a row. */
+typedef struct pairs_single {
+    float hi[WIDTH], lo[WIDTH];
+} pairs_single;
+
+/* a + b, a a float; all of b counts where a is taken away from what is as large. */
+RL_INLINE void set_pair(pairs_single *p, size_t c, double a, double b)
+{
+    p->hi[c] = (float)(a + b);
+    p->lo[c] = (float)((a - (double)p->hi[c]) + b);
+}
+
+RL_INLINE float scaled_decay(float hi, float lo, float share, float share_low)
+{
+    return rl_madd_single(hi, share, rl_madd_single(lo, share, hi * share_low)) * DOWN;
+}
+
+/* x - (hi + lo), rounded once. An infinite x loses nothing. */
+RL_INLINE float less_pair(float x, float hi, float lo)
+{
+    const float y = x - hi, back = y - x, lost = (x - (y - back)) - (hi + back);
+    return y + (__builtin_fabsf(y) < __builtin_inff() ? lost - lo : 0);
+}
+
+RL_INLINE float times_less_pair(float y, float g, float hi, float lo)
+{
+    const float d = g - hi, back = d - g, lost = (g - (d - back)) - (hi + back);
+    return rl_madd_single(y, d, y * (lost - lo));
+}
+
+/* A share of 2^-40 or more is given as 2^-64 of it, and scale is 1; else 2^-64: what is subnormal then comes to nothing. */
+RL_INLINE float less_share(float g, float hi, float lo, float scale, float share, float share_low)
+{
+    const float first = hi * scale, second = lo * scale;
+    return rl_madd_single(-first, share, g) - rl_madd_single(second, share, first * share_low);
+}
+
+/* body, for i from 0 to n - 1 and c = i % WIDTH */
+#define FOR_ALL(n, body)                                                                                                       \
+    do {                                                                                                                       \
+        const size_t whole_ = (n) / WIDTH * WIDTH;                                                                             \
+        for (size_t begin_ = 0; begin_ < whole_; begin_ += WIDTH)                                                              \
+            _Pragma("omp simd") for (size_t c = 0; c < WIDTH; c++)                                                             \
+            {                                                                                                                  \
+                const size_t i = begin_ + c;                                                                                   \
+                body;                                                                                                          \
+            }                                                                                                                  \
+        for (size_t i = whole_, c = 0; i < (n); i++, c++)                                                                      \
+            body;                                                                                                              \
+    } while (0)
+
+static void scale_decays(size_t n, const float *hi, const float *lo, const pairs_single *share, float *y)
+{
+    FOR_ALL(n, y[i] = scaled_decay(hi[i], lo[i], share->hi[c], share->lo[c]));
+}
+
+static void subtract(size_t n, const float *x, const pairs_single *shift, float *y)
+{
+    FOR_ALL(n, y[i] = less_pair(x[i], shift->hi[c], shift->lo[c]));
+}
+
+static void softmax_products(size_t n, const float *y, const float *g, const pairs_single *mean, float *dx)
+{
+    FOR_ALL(n, dx[i] = times_less_pair(y[i], g[i], mean->hi[c], mean->lo[c]));
+}
+
+static void subtract_shares(size_t n, const float *g, const float *hi, const float *lo, const float *scale,
+                            const pairs_single *share, float *dx)
+{
+    FOR_ALL(n, dx[i] = less_share(g[i], hi[i], lo[i], scale[c], share->hi[c], share->lo[c]));
+}
+
+/* total[c] += sum of a b over the column */
+static void dot_of_panel(size_t count, const float *a, const float *b, double *total)
+{
+    double sum[WIDTH] = {0};
+    for (size_t j = 0; j < count; j++)
+#pragma omp simd
+        for (size_t c = 0; c < WIDTH; c++)
+            sum[c] += (double)a[j * WIDTH + c] * (double)b[j * WIDTH + c];
+    for (size_t c = 0; c < WIDTH; c++)
+        total[c] += sum[c];
+}
+
+static void sum_of_panel(size_t count, const float *a, double *total)
+{
+    double sum[WIDTH] = {0};
+    for (size_t j = 0; j < count; j++)
+#pragma omp simd
+        for (size_t c = 0; c < WIDTH; c++)
+            sum[c] += (double)a[j * WIDTH + c];
+    for (size_t c = 0; c < WIDTH; c++)
+        total[c] += sum[c];
+}
+
+static double dot_of_row(size_t n, const float *a, const float *b)
+{
+    double total[WIDTH] = {0};
+    const size_t whole = n / WIDTH * WIDTH;
+    dot_of_panel(n / WIDTH, a, b, total);
+    for (size_t i = whole; i < n; i++)
+        total[i - whole] += (double)a[i] * (double)b[i];
+    return fold_columns(total);
+}
+
+static double sum_of_row(size_t n, const float *a)
+{
+    double total[WIDTH] = {0};
+    const size_t whole = n / WIDTH * WIDTH;
+    sum_of_panel(n / WIDTH, a, total);
+    for (size_t i = whole; i < n; i++)
+        total[i - whole] += (double)a[i];
+    return fold_columns(total);
+}
+
+RL_INLINE bool is_moderate(double sum)
+{
+    return sum >= -0x1p100 && sum <= 0x1p100;
+}
+
+/* ---- Short slices ---- */
+
+enum { PANEL = WIDTH * SHORT };
+
+/* `rows` <= WIDTH rows as the columns of a panel; those that are missing are 0. */
+static void load_panel(size_t rows, size_t n, const float *x, float *panel)
+{
+    float between[PANEL], padded[PANEL];
+    if (rows < WIDTH) {
+        memcpy(padded, x, rows * n * sizeof *x);
+        memset(padded + rows * n, 0, (WIDTH - rows) * n * sizeof *x);
+    }
+    columns_of_rows(n, rows < WIDTH ? padded : x, between, panel);
+}
+
+static void store_panel(size_t rows, size_t n, float *panel, float *y)
+{
+    float between[PANEL], padded[PANEL];
+    rows_of_columns(n, panel, between, rows < WIDTH ? padded : y);
+    if (rows < WIDTH)
+        memcpy(y, padded, rows * n * sizeof *y);
+}
+
+static void replace_column(size_t n, size_t c, const float *row, float *panel)
+{
+    for (size_t j = 0; j < n; j++)
+        panel[j * WIDTH + c] = row[j];
+}
+
+typedef void row_map(size_t rows, size_t n, const void *x, void *y);
+typedef void row_vjp(size_t rows, size_t n, const void *saved, const void *g, void *dx);
+
+static void softmax_of_panel(size_t rows, size_t n, const float *x, float *y, row_map *exact)
+{
+    float panel[PANEL], low[PANEL], row[SHORT];
+    slices_single s;
+    pairs_single share;
+    double total[WIDTH] = {0};
+    load_panel(rows, n, x, panel);
+    examine_columns(n, panel, &s);
+    decays_of_panel(n, panel, &s, panel, low, total);
+#pragma omp simd
+    for (size_t c = 0; c < WIDTH; c++)
+        set_pair(&share, c, 0, (double)UP / total[c]);
+    scale_decays(n * WIDTH, panel, low, &share, panel);
+    for (size_t c = all_fit(&s) ? rows : 0; c < rows; c++)
+        if (!fits(s.largest[c])) {
+            exact(1, n, x + c * n, row);
+            replace_column(n, c, row, panel);
+        }
+    store_panel(rows, n, panel, y);
+}
+
+static void log_softmax_of_panel(size_t rows, size_t n, const float *x, float *y, row_map *exact)
+{
+    float panel[PANEL], row[SHORT];
+    slices_single s;
+    pairs_single shift;
+    rest_single r = {{0}, {0}};
+    load_panel(rows, n, x, panel);
+    examine_columns(n, panel, &s);
+    rest_of_panel(n, panel, &s, &r);
+#pragma omp simd
+    for (size_t c = 0; c < WIDTH; c++) {
+        const double rest = rest_of(r.high[c], (double)r.low[c]);
+        set_pair(&shift, c, (double)s.largest[c], rl_log1p_any_24(rest));
+        s.largest[c] = rest < LEAST_REST ? INFINITY : s.largest[c];
+    }
+    subtract(n * WIDTH, panel, &shift, panel);
+    for (size_t c = all_fit(&s) ? rows : 0; c < rows; c++)
+        if (!fits(s.largest[c])) {
+            exact(1, n, x + c * n, row);
+            replace_column(n, c, row, panel);
+        }
+    store_panel(rows, n, panel, y);
+}
+
+static void softmax_vjp_of_panel(size_t rows, size_t n, const float *y, const float *g, float *dx, row_vjp *exact)
+{
+    float panel[PANEL], other[PANEL], row[SHORT];
+    pairs_single mean;
+    double total[WIDTH] = {0};
+    load_panel(rows, n, y, panel);
+    load_panel(rows, n, g, other);
+    dot_of_panel(n, panel, other, total);
+#pragma omp simd
+    for (size_t c = 0; c < WIDTH; c++)
+        set_pair(&mean, c, 0, total[c]);
+    softmax_products(n * WIDTH, panel, other, &mean, panel);
+    for (size_t c = 0; c < rows; c++)
+        if (!is_moderate(total[c])) {
+            exact(1, n, y + c * n, g + c * n, row);
+            replace_column(n, c, row, panel);
+        }
+    store_panel(rows, n, panel, dx);
+}
+
+/* share = sum g / sum e^(x - k ln 2), as less_share() takes it */
+RL_INLINE void set_share(size_t c, double gradients, double total, float *scale, pairs_single *share)
+{
+    const double exact = gradients / (total * (double)DOWN);
+    const bool large = rl_magnitude(exact) >= 0x1p-40;
+    scale[c] = large ? 1 : DOWN;
+    set_pair(share, c, 0, exact * (large ? (double)DOWN : 1));
+}
+
+static void log_softmax_vjp_of_panel(size_t rows, size_t n, const float *x, const float *g, float *dx, row_vjp *exact)
+{
+    float panel[PANEL], low[PANEL], other[PANEL], row[SHORT], scale[WIDTH];
+    slices_single s;
+    pairs_single share;
+    double total[WIDTH] = {0}, gradients[WIDTH] = {0};
+    load_panel(rows, n, x, panel);
+    load_panel(rows, n, g, other);
+    examine_columns(n, panel, &s);
+    decays_of_panel(n, panel, &s, panel, low, total);
+    sum_of_panel(n, other, gradients);
+#pragma omp simd
+    for (size_t c = 0; c < WIDTH; c++)
+        set_share(c, gradients[c], total[c], scale, &share);
+    subtract_shares(n * WIDTH, other, panel, low, scale, &share, panel);
+    for (size_t c = 0; c < rows; c++)
+        if (!fits(s.largest[c]) || !is_moderate(gradients[c])) {
+            exact(1, n, x + c * n, g + c * n, row);
+            replace_column(n, c, row, panel);
+        }
+    store_panel(rows, n, panel, dx);
+}
+
+/* ---- Long slices ---- */
+
+static void repeat_first(pairs_single *p)
+{
+    for (size_t c = 1; c < WIDTH; c++) {
+        p->hi[c] = p->hi[0];
+        p->lo[c] = p->lo[0];
+    }
+}
+
+/* 2^64 sum e^(x - k ln 2). The decays of the last elements, from *kept on, are left in hi and lo. */
+static double decays_of_long_row(size_t n, const float *x, const slices_single *s, float *hi, float *lo, size_t *kept)
+{
+    double total[WIDTH] = {0};
+    for (size_t begin = 0; begin < n; begin += KEPT) {
+        *kept = begin;
+        decays_of_row(n - begin < KEPT ? n - begin : KEPT, x + begin, s, hi, lo, total);
+    }
+    return fold_columns(total);
+}
+
+static void softmax_of_row(size_t n, const float *x, float *y, row_map *exact)
+{
+    float hi[KEPT], lo[KEPT];
+    slices_single s;
+    pairs_single share;
+    double unused[WIDTH] = {0};
+    size_t kept;
+    if (!examine_row(n, x, &s)) {
+        exact(1, n, x, y);
+        return;
+    }
+    set_pair(&share, 0, 0, (double)UP / decays_of_long_row(n, x, &s, hi, lo, &kept));
+    repeat_first(&share);
+    scale_decays(n - kept, hi, lo, &share, y + kept);
+    for (size_t begin = 0; begin < kept; begin += KEPT) {
+        decays_of_row(KEPT, x + begin, &s, hi, lo, unused);
+        scale_decays(KEPT, hi, lo, &share, y + begin);
+    }
+}
+
+static void log_softmax_of_row(size_t n, const float *x, float *y, row_map *exact)
+{
+    slices_single s;
+    pairs_single shift;
+    if (!examine_row(n, x, &s)) {
+        exact(1, n, x, y);
+        return;
+    }
+    const double rest = rest_of_row(n, x, &s);
+    if (rest < LEAST_REST) {
+        exact(1, n, x, y);
+        return;
+    }
+    set_pair(&shift, 0, (double)s.largest[0], rl_log1p_any_24(rest));
+    repeat_first(&shift);
+    subtract(n, x, &shift, y);
+}
+
+static void softmax_vjp_of_row(size_t n, const float *y, const float *g, float *dx, row_vjp *exact)
+{
+    pairs_single mean;
+    const double total = dot_of_row(n, y, g);
+    if (!is_moderate(total)) {
+        exact(1, n, y, g, dx);
+        return;
+    }
+    set_pair(&mean, 0, 0, total);
+    repeat_first(&mean);
+    softmax_products(n, y, g, &mean, dx);
+}
+
+static void log_softmax_vjp_of_row(size_t n, const float *x, const float *g, float *dx, row_vjp *exact)
+{
+    float hi[KEPT], lo[KEPT], scale[WIDTH];
+    slices_single s;
+    pairs_single share;
+    double unused[WIDTH] = {0};
+    size_t kept;
+    const double gradients = sum_of_row(n, g);
+    if (!examine_row(n, x, &s) || !is_moderate(gradients)) {
+        exact(1, n, x, g, dx);
+        return;
+    }
+    const double total = decays_of_long_row(n, x, &s, hi, lo, &kept);
+    for (size_t c = 0; c < WIDTH; c++)
+        set_share(c, gradients, total, scale, &share);
+    subtract_shares(n - kept, g + kept, hi, lo, scale, &share, dx + kept);
+    for (size_t begin = 0; begin < kept; begin += KEPT) {
+        decays_of_row(KEPT, x + begin, &s, hi, lo, unused);
+        subtract_shares(KEPT, g + begin, hi, lo, scale, &share, dx + begin);
+    }
+}
+
+/* ---- All slices ---- */
+
+enum { FEW = 4 }; /* so many short rows are done one by one sooner than by a panel of which most is empty */
+
+#define DEFINE_MAP(name)                                                                                                       \
+    static void name##_single(size_t rows, size_t n, const void *in, void *out)                                                \
+    {                                                                                                                          \
+        const float *x = in;                                                                                                   \
+        float *y = out;                                                                                                        \
+        size_t i = 0, together;                                                                                                \
+        for (; n <= SHORT && rows - i > FEW; i += together) {                                                                  \
+            together = rows - i < WIDTH ? rows - i : WIDTH;                                                                    \
+            name##_of_panel(together, n, x + i * n, y + i * n, name##_float);                                                  \
+        }                                                                                                                      \
+        for (; i < rows; i++)                                                                                                  \
+            name##_of_row(n, x + i * n, y + i * n, name##_float);                                                              \
+    }
+
+#define DEFINE_VJP(name)                                                                                                       \
+    static void name##_single(size_t rows, size_t n, const void *saved, const void *gradient, void *result)                    \
+    {                                                                                                                          \
+        const float *x = saved, *g = gradient;                                                                                 \
+        float *dx = result;                                                                                                    \
+        size_t i = 0, together;                                                                                                \
+        for (; n <= SHORT && rows - i > FEW; i += together) {                                                                  \
+            together = rows - i < WIDTH ? rows - i : WIDTH;                                                                    \
+            name##_of_panel(together, n, x + i * n, g + i * n, dx + i * n, name##_float);                                      \
+        }                                                                                                                      \
+        for (; i < rows; i++)                                                                                                  \
+            name##_of_row(n, x + i * n, g + i * n, dx + i * n, name##_float);                                                  \
+    }
+
+#endif
+
+#endif
