@@ -13,6 +13,8 @@ typedef struct rl_label_terms {
     const double *weight;
 } rl_label_terms;
 
+enum { RL_SOFTMAX_TOGETHER = 32 }; /* so many short rows are done side by side: best called with multiples of it */
+
 /* Each works on `rows` dense rows of n >= 1 elements; by dtype: float32, float64. In place (y == x, dx == g) is allowed.
  * A row with NaN or +Inf, or of -Inf alone, gives NaN throughout. */
 typedef struct rl_softmax_kernels {

@@ -16,13 +16,12 @@
 
 #include "activations/softmax_kernels.h"
 
-#include "activations/lanes.h"
 #include "math/exp.h"
 #include "math/logarithm.h"
 
 #if defined(RL_HAS_FMA)
 
-enum { WIDTH = 32, SHORT = 64, KEPT = 4096 };
+enum { WIDTH = RL_SOFTMAX_TOGETHER, SHORT = 64, KEPT = 4096 };
 
 #define UP 0x1p64F
 #define DOWN 0x1p-64F
@@ -73,11 +72,20 @@ static void rows_of_columns(size_t n, float *columns, float *between, float *row
     part(half, columns, rows);
 }
 
-static double fold_columns(double *column)
+/* Each step of its own, so that none of them is a loop in the end. */
+RL_INLINE double fold_columns(const double *column)
 {
-    for (size_t c = 0; c < WIDTH - LANES; c++)
-        column[c] += column[c + LANES];
-    return fold_lanes(column);
+    double by_16[16], by_8[8], by_4[4];
+#pragma omp simd
+    for (size_t c = 0; c < 16; c++)
+        by_16[c] = column[c] + column[c + 16];
+#pragma omp simd
+    for (size_t c = 0; c < 8; c++)
+        by_8[c] = by_16[c] + by_16[c + 8];
+#pragma omp simd
+    for (size_t c = 0; c < 4; c++)
+        by_4[c] = by_8[c] + by_8[c + 4];
+    return (by_4[0] + by_4[2]) + (by_4[1] + by_4[3]);
 }
 
 /* ---- What is found out about slices ---- */
@@ -89,14 +97,9 @@ typedef struct slices_single {
     float offset[WIDTH]; /* of e^(x - k ln 2), k ln 2 the multiple of ln 2 next to the largest */
 } slices_single;
 
-static void set_shift(slices_single *s)
+RL_INLINE float shift_offset(float largest)
 {
-#pragma omp simd
-    for (size_t c = 0; c < WIDTH; c++) {
-        s->least[c] = s->largest[c] - NEGLIGIBLE;
-        const float k = rl_madd_single(s->largest[c], RL_LOG2_E_SINGLE, RL_POWER_OFFSET_SINGLE) - RL_POWER_OFFSET_SINGLE;
-        s->offset[c] = OFFSET - k;
-    }
+    return OFFSET - (rl_madd_single(largest, RL_LOG2_E_SINGLE, RL_POWER_OFFSET_SINGLE) - RL_POWER_OFFSET_SINGLE);
 }
 
 RL_INLINE bool fits(float largest)
@@ -122,8 +125,12 @@ static void examine_columns(size_t n, const float *x, slices_single *s)
 #pragma omp simd
         for (size_t c = 0; c < WIDTH; c++)
             most[c] = x[j * WIDTH + c] > most[c] ? x[j * WIDTH + c] : most[c];
-    memcpy(s->largest, most, sizeof most);
-    set_shift(s);
+#pragma omp simd
+    for (size_t c = 0; c < WIDTH; c++) {
+        s->largest[c] = most[c];
+        s->least[c] = most[c] - NEGLIGIBLE;
+        s->offset[c] = shift_offset(most[c]);
+    }
 }
 
 /* NaN is passed over: the sum of e^x will be NaN. */
@@ -153,10 +160,12 @@ static float largest_of_row(size_t n, const float *x)
 
 static bool examine_row(size_t n, const float *x, slices_single *s)
 {
-    const float most = largest_of_row(n, x);
-    for (size_t c = 0; c < WIDTH; c++)
+    const float most = largest_of_row(n, x), offset = shift_offset(most);
+    for (size_t c = 0; c < WIDTH; c++) {
         s->largest[c] = most;
-    set_shift(s);
+        s->least[c] = most - NEGLIGIBLE;
+        s->offset[c] = offset;
+    }
     return fits(most);
 }
 
@@ -200,16 +209,11 @@ static void decays_of_row(size_t n, const float *x, const slices_single *s, floa
     }
 }
 
-/* 2^64 sum e^(x - m): of its hi's, of which the largest is 2^64 itself, and of its lo's. */
-typedef struct rest_single {
-    double high[WIDTH];
-    float low[WIDTH];
-} rest_single;
-
-static void rest_of_panel(size_t count, const float *x, const slices_single *s, rest_single *sums)
+/* total[c] += 2^64 sum e^(x - m): of the hi's, of which the largest is 2^64 itself, and of the lo's. */
+static void sum_from_largest(size_t count, const float *x, const slices_single *s, double *total)
 {
-    float low[WIDTH] = {0}; /* not in *sums, but in registers */
-    double high[WIDTH] = {0};
+    float low[WIDTH] = {0};
+    double high[WIDTH] = {0}; /* not in total, but in registers */
     for (size_t j = 0; j < count; j++)
 #pragma omp simd
         for (size_t c = 0; c < WIDTH; c++) {
@@ -221,33 +225,29 @@ static void rest_of_panel(size_t count, const float *x, const slices_single *s, 
             high[c] += (double)(e.power * e.m);
             low[c] = rl_madd_single(e.power, e.low, low[c]);
         }
-    for (size_t c = 0; c < WIDTH; c++) {
-        sums->high[c] += high[c];
-        sums->low[c] += low[c];
-    }
+#pragma omp simd
+    for (size_t c = 0; c < WIDTH; c++)
+        total[c] += high[c] + (double)low[c];
 }
 
 /* sum e^(x - m) - 1. Of less than LEAST_REST too much is lost beside the 1: it is left to the kernels in double, too. */
 #define LEAST_REST 0x1p-24
-RL_INLINE double rest_of(double high, double low)
+RL_INLINE double rest_of(double sum)
 {
-    return ((high - (double)UP) + low) * (double)DOWN;
+    return (sum - (double)UP) * (double)DOWN;
 }
 
 static double rest_of_row(size_t n, const float *x, const slices_single *s)
 {
-    rest_single r = {{0}, {0}};
-    double low = 0;
-    rest_of_panel(n / WIDTH, x, s, &r);
+    double total[WIDTH] = {0};
+    sum_from_largest(n / WIDTH, x, s, total);
     if (n % WIDTH != 0) {
         float last[WIDTH];
         for (size_t k = 0; k < WIDTH; k++)
             last[k] = k < n % WIDTH ? x[n / WIDTH * WIDTH + k] : -INFINITY;
-        rest_of_panel(1, last, s, &r);
+        sum_from_largest(1, last, s, total);
     }
-    for (size_t c = 0; c < WIDTH; c++)
-        low += (double)r.low[c];
-    return rest_of(fold_columns(r.high), low);
+    return rest_of(fold_columns(total));
 }
 
 /* ---- What becomes of the elements ---- */
@@ -430,13 +430,13 @@ static void log_softmax_of_panel(size_t rows, size_t n, const float *x, float *y
     float panel[PANEL], row[SHORT];
     slices_single s;
     pairs_single shift;
-    rest_single r = {{0}, {0}};
+    double total[WIDTH] = {0};
     load_panel(rows, n, x, panel);
     examine_columns(n, panel, &s);
-    rest_of_panel(n, panel, &s, &r);
+    sum_from_largest(n, panel, &s, total);
 #pragma omp simd
     for (size_t c = 0; c < WIDTH; c++) {
-        const double rest = rest_of(r.high[c], (double)r.low[c]);
+        const double rest = rest_of(total[c]);
         set_pair(&shift, c, (double)s.largest[c], rl_log1p_any_24(rest));
         s.largest[c] = rest < LEAST_REST ? INFINITY : s.largest[c];
     }
@@ -503,11 +503,13 @@ static void log_softmax_vjp_of_panel(size_t rows, size_t n, const float *x, cons
 
 /* ---- Long slices ---- */
 
-static void repeat_first(pairs_single *p)
+/* The pair of a + b for all columns. */
+RL_INLINE void set_pairs(pairs_single *p, double a, double b)
 {
-    for (size_t c = 1; c < WIDTH; c++) {
-        p->hi[c] = p->hi[0];
-        p->lo[c] = p->lo[0];
+    const float hi = (float)(a + b), lo = (float)((a - (double)hi) + b);
+    for (size_t c = 0; c < WIDTH; c++) {
+        p->hi[c] = hi;
+        p->lo[c] = lo;
     }
 }
 
@@ -533,8 +535,7 @@ static void softmax_of_row(size_t n, const float *x, float *y, row_map *exact)
         exact(1, n, x, y);
         return;
     }
-    set_pair(&share, 0, 0, (double)UP / decays_of_long_row(n, x, &s, hi, lo, &kept));
-    repeat_first(&share);
+    set_pairs(&share, 0, (double)UP / decays_of_long_row(n, x, &s, hi, lo, &kept));
     scale_decays(n - kept, hi, lo, &share, y + kept);
     for (size_t begin = 0; begin < kept; begin += KEPT) {
         decays_of_row(KEPT, x + begin, &s, hi, lo, unused);
@@ -555,8 +556,7 @@ static void log_softmax_of_row(size_t n, const float *x, float *y, row_map *exac
         exact(1, n, x, y);
         return;
     }
-    set_pair(&shift, 0, (double)s.largest[0], rl_log1p_any_24(rest));
-    repeat_first(&shift);
+    set_pairs(&shift, (double)s.largest[0], rl_log1p_any_24(rest));
     subtract(n, x, &shift, y);
 }
 
@@ -568,8 +568,7 @@ static void softmax_vjp_of_row(size_t n, const float *y, const float *g, float *
         exact(1, n, y, g, dx);
         return;
     }
-    set_pair(&mean, 0, 0, total);
-    repeat_first(&mean);
+    set_pairs(&mean, 0, total);
     softmax_products(n, y, g, &mean, dx);
 }
 
@@ -585,9 +584,12 @@ static void log_softmax_vjp_of_row(size_t n, const float *x, const float *g, flo
         exact(1, n, x, g, dx);
         return;
     }
-    const double total = decays_of_long_row(n, x, &s, hi, lo, &kept);
-    for (size_t c = 0; c < WIDTH; c++)
-        set_share(c, gradients, total, scale, &share);
+    set_share(0, gradients, decays_of_long_row(n, x, &s, hi, lo, &kept), scale, &share);
+    for (size_t c = 1; c < WIDTH; c++) {
+        scale[c] = scale[0];
+        share.hi[c] = share.hi[0];
+        share.lo[c] = share.lo[0];
+    }
     subtract_shares(n - kept, g + kept, hi, lo, scale, &share, dx + kept);
     for (size_t begin = 0; begin < kept; begin += KEPT) {
         decays_of_row(KEPT, x + begin, &s, hi, lo, unused);
@@ -597,6 +599,8 @@ static void log_softmax_vjp_of_row(size_t n, const float *x, const float *g, flo
 
 /* ---- All slices ---- */
 
+/* Up to so many elements a panel is faster. */
+enum { SHORT_softmax = SHORT, SHORT_log_softmax = SHORT, SHORT_softmax_vjp = 32, SHORT_log_softmax_vjp = SHORT };
 enum { FEW = 4 }; /* so many short rows are done one by one sooner than by a panel of which most is empty */
 
 #define DEFINE_MAP(name)                                                                                                       \
@@ -605,7 +609,7 @@ enum { FEW = 4 }; /* so many short rows are done one by one sooner than by a pan
         const float *x = in;                                                                                                   \
         float *y = out;                                                                                                        \
         size_t i = 0, together;                                                                                                \
-        for (; n <= SHORT && rows - i > FEW; i += together) {                                                                  \
+        for (; n <= SHORT_##name && rows - i > FEW; i += together) {                                                           \
             together = rows - i < WIDTH ? rows - i : WIDTH;                                                                    \
             name##_of_panel(together, n, x + i * n, y + i * n, name##_float);                                                  \
         }                                                                                                                      \
@@ -619,7 +623,7 @@ enum { FEW = 4 }; /* so many short rows are done one by one sooner than by a pan
         const float *x = saved, *g = gradient;                                                                                 \
         float *dx = result;                                                                                                    \
         size_t i = 0, together;                                                                                                \
-        for (; n <= SHORT && rows - i > FEW; i += together) {                                                                  \
+        for (; n <= SHORT_##name && rows - i > FEW; i += together) {                                                           \
             together = rows - i < WIDTH ? rows - i : WIDTH;                                                                    \
             name##_of_panel(together, n, x + i * n, g + i * n, dx + i * n, name##_float);                                      \
         }                                                                                                                      \

@@ -59,8 +59,9 @@ static rille_tensor *along(const char *name, rille_tensor *x, rille_tensor *g, i
                       rl_data(result),
                       n,
                       n * rille_dtype_size(dtype)};
-        result =
-            rl_completed(result, rl_parallel_for(cx, name, (size_t)result->numel / n, 1 + RL_GRAIN_HEAVY / n, do_rows, &w));
+        const size_t least = 1 + RL_GRAIN_HEAVY / n, together = RL_SOFTMAX_TOGETHER;
+        const size_t grain = least < together ? least : least / together * together;
+        result = rl_completed(result, rl_parallel_for(cx, name, (size_t)result->numel / n, grain, do_rows, &w));
     }
     rille_tensor *back = rl_move_dimension(result, -1, d), *out = rille_contiguous(back);
     rille_free(back);
