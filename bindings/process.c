@@ -17,14 +17,14 @@ static int restart(lua_State *L)
     const int count = (int)luaL_len(L, 1);
     luaL_argcheck(L, count > 0, 1, "no words");
     luaL_checkstack(L, count, "too many words");
-    const char **words = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *words, 0);
+    char **words = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *words, 0);
     for (int i = 0; i < count; i++) { /* they stay on the stack */
         lua_geti(L, 1, i + 1);
-        words[i] = luaL_checkstring(L, -1);
+        words[i] = (char *)luaL_checkstring(L, -1); /* execvp does not write to them, whatever its prototype says */
     }
     words[count] = NULL;
     if (setenv(name, value, 1) == 0) {
-        execvp(words[0], (char *const *)(uintptr_t)words);
+        execvp(words[0], words);
         const int why = errno;
         unsetenv(name);
         errno = why;
