@@ -194,6 +194,7 @@ extern const luaL_Reg rlua_hooks_both[];
 extern const luaL_Reg rlua_measure_functions[], rlua_probe_functions[];
 extern const luaL_Reg rlua_optim_functions[];
 extern const luaL_Reg rlua_file_functions[];
+extern const luaL_Reg rlua_profile_functions[];
 extern const luaL_Reg rlua_context_functions[];
 extern const luaL_Reg rlua_normalisation_both[];
 extern const luaL_Reg rlua_window_both[];

@@ -38,6 +38,7 @@ static const struct {
     {rlua_decomposition_both, FUNCTION | METHOD},
     {rlua_optim_functions, FUNCTION},
     {rlua_file_functions, FUNCTION},
+    {rlua_profile_functions, FUNCTION},
 };
 
 void rlua_register(lua_State *L, const luaL_Reg *list, int table, int other, bool extra)

@@ -132,6 +132,17 @@ typedef struct rille_random_state { /* where the random numbers are: which strea
 RILLE_API rille_random_state rille_get_random_state(const rille_context *cx);
 RILLE_API void rille_set_random_state(rille_context *cx, rille_random_state state); /* goes on from there */
 
+typedef struct rille_profile_row { /* what one operation did while a profile was taken, forward or backward */
+    const char *operation;
+    bool backward;       /* in a backward or a grad */
+    int64_t calls;       /* pieces of work, each of which threads may share; an operation may have several */
+    double seconds;      /* in them, on the clock */
+    double flops, bytes; /* floating-point operations of products; bytes read and written by what does little else; 0: not known */
+} rille_profile_row;
+#define RILLE_MAX_PROFILE_ROWS 128
+RILLE_API rille_status rille_profile_start(rille_context *cx); /* from now on, until: */
+RILLE_API int rille_profile_stop(rille_context *cx, const rille_profile_row **rows, double *seconds); /* how many rows, in the order in which operations came; they live until the next start. *seconds: since the start. NULL: not wanted */
+
 RILLE_API void rille_scope_push(rille_context *cx);    /* tensors made from now on belong to a new scope */
 RILLE_API void rille_scope_pop(rille_context *cx);     /* frees them, but for those that rille_keep took out */
 RILLE_API rille_tensor *rille_keep(rille_tensor *t);   /* hands t from its scope to the context; returns t */

@@ -61,6 +61,7 @@ rille_status rille_map(rille_context *cx, rille_activation act, const double *pa
         .x = x,
         .y = y,
     };
+    rl_profile_next(cx, rille_activation_describe(act)->name, 0, 2 * (double)n * (double)work.size);
     return rl_parallel_map(cx, "rille_map", n, RL_GRAIN_MEDIUM, do_map, &work);
 }
 
@@ -80,6 +81,7 @@ static rille_status multiply(rille_context *cx, const char *operation, rille_act
         .x = x,
         .y = z,
     };
+    rl_profile_next(cx, rille_activation_describe(act)->name, 0, 3 * (double)n * (double)work.size);
     return rl_parallel_map(cx, operation, n, RL_GRAIN_MEDIUM, do_product, &work);
 }
 

@@ -2,6 +2,7 @@
 #ifndef RL_BASE_CONTEXT_H
 #define RL_BASE_CONTEXT_H
 
+#include "base/profile.h"
 #include "rille.h"
 
 #include <stdatomic.h>
@@ -46,6 +47,7 @@ struct rille_context {
     bool releasing;        /* somebody is freeing `dying` */
 
     uint64_t random_block; /* the next unused Philox counter */
+    rl_profile profile;
 };
 
 #if defined(__GNUC__) /* lets the compiler hold the arguments against the format */

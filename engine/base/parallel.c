@@ -76,6 +76,17 @@ static void do_chunks(rille_context *cx, size_t n, size_t grain, size_t piece, r
         do_chunk(cx, n, grain, chunk, body, work);
 }
 
+static void do_all(rille_context *cx, const char *operation, size_t n, size_t grain, size_t piece, rl_body *body, void *work)
+{
+    if (!cx->profile.on) {
+        do_chunks(cx, n, grain, piece, body, work);
+        return;
+    }
+    const double start = rl_profile_clock();
+    do_chunks(cx, n, grain, piece, body, work);
+    rl_profile_add(cx, operation, rl_profile_clock() - start);
+}
+
 static rille_status completed(rille_context *cx, const char *operation)
 {
     if (atomic_exchange(&cx->cancelled, false))
@@ -85,13 +96,13 @@ static rille_status completed(rille_context *cx, const char *operation)
 
 rille_status rl_parallel_for(rille_context *cx, const char *operation, size_t n, size_t grain, rl_body *body, void *work)
 {
-    do_chunks(cx, n, grain, grain, body, work);
+    do_all(cx, operation, n, grain, grain, body, work);
     return completed(cx, operation);
 }
 
 rille_status rl_parallel_map(rille_context *cx, const char *operation, size_t n, size_t grain, rl_body *body, void *work)
 {
-    do_chunks(cx, n, grain, 1 + (grain - 1) / 8, body, work);
+    do_all(cx, operation, n, grain, 1 + (grain - 1) / 8, body, work);
     return completed(cx, operation);
 }
 

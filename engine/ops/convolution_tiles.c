@@ -252,6 +252,7 @@ static rille_status run(rille_context *cx, tiling *t, size_t units, rl_body *bod
     t->columns = bytes == 0 ? NULL : rl_allocate(cx, bytes);
     if (bytes > 0 && t->columns == NULL)
         return RILLE_ERROR_MEMORY;
+    rl_profile_next(cx, NULL, 2 * (double)(c->images * c->groups * c->out) * (double)t->positions * (double)t->depth, 0);
     const rille_status status = rl_parallel_for(cx, c->name, units, grain, body, t);
     rl_release(cx, t->columns, bytes);
     return status;

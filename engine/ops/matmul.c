@@ -125,6 +125,7 @@ static rille_status multiply(const char *operation, rille_tensor *a, rille_tenso
         size_t tiles = (size_t)(out->numel / (w.n * w.m) * w.row_tiles * w.column_tiles);
         double cost = (double)w.row_tile * (double)w.column_tile * (double)w.k; /* multiplications a tile */
         size_t grain = cost >= WORTH_A_THREAD ? 1 : (size_t)(WORTH_A_THREAD / cost) + 1;
+        rl_profile_next(cx, NULL, 2 * (double)out->numel * (double)w.k, 0);
         status = fits_cblas(&w) ? rl_parallel_for(cx, operation, tiles, grain, multiply_tiles, &w)
                                 : rl_fail(cx, RILLE_ERROR_SHAPE, "%s: a dimension is past %d", operation, INT_MAX);
     }

@@ -149,6 +149,8 @@ static rille_status go(rille_context *cx, sequence *s, rl_body *body)
     rille_status status = RILLE_OK;
     for (s->from = 0; s->from < s->steps && status == RILLE_OK; s->from = s->to) {
         s->to = s->steps - s->from < segment ? s->steps : s->from + segment;
+        rl_profile_next(cx, NULL,
+                        2 * (double)s->n * (double)s->width * (double)s->width * s->cell->gates * (double)(s->to - s->from), 0);
         status = rl_parallel_for(cx, rl_ops[s->cell->op].name, tiles, grain, body, s);
     }
     return status;

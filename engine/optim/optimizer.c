@@ -152,6 +152,7 @@ typedef struct span { /* one parameter that has a gradient */
 
 typedef struct step_work {
     rille_optimizer kind;
+    int states; /* of a parameter */
     int count;
     span *span;
 } step_work;
@@ -218,6 +219,10 @@ static rille_status run(rille_context *cx, step_work *w)
 {
     if (w->count == 0)
         return RILLE_OK;
+    double bytes = 0; /* p and each state is read and written, g is read */
+    for (int i = 0; i < w->count; i++)
+        bytes += (double)w->span[i].p->numel * (double)rille_dtype_size(w->span[i].p->dtype) * (3 + 2 * w->states);
+    rl_profile_next(cx, NULL, 0, bytes);
     const size_t grain = w->kind == RILLE_SGD ? RL_GRAIN_LIGHT : RL_GRAIN_MEDIUM;
     rille_status status = rl_parallel_map(cx, names_of_kinds[w->kind], w->span[w->count - 1].end, grain, update_range, w);
     for (int i = 0; i < w->count; i++) {
@@ -245,7 +250,7 @@ rille_status rille_optimizer_step(rille_context *cx, const rille_optimizer_optio
                        : steps == NULL    ? "steps"
                                           : "states");
     const size_t bytes = (size_t)count * sizeof(span);
-    step_work w = {options->kind, 0, rl_allocate(cx, bytes)};
+    step_work w = {options->kind, kept, 0, rl_allocate(cx, bytes)};
     rille_status status = w.span == NULL ? RILLE_ERROR_MEMORY : RILLE_OK;
     for (int i = 0; status == RILLE_OK && i < count; i++)
         status =

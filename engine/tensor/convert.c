@@ -74,6 +74,7 @@ rille_status rl_copy_elements(rille_context *cx, const char *operation, const ri
 {
     if (into->dtype == from->dtype && rl_same_shape(into, from) && rille_is_contiguous(into) && rille_is_contiguous(from)) {
         char *p[2] = {rl_data(into), rl_data(from)};
+        rl_profile_next(cx, NULL, 0, 2 * (double)into->numel * (double)rille_dtype_size(into->dtype));
         return rl_parallel_for(cx, operation, (size_t)into->numel * rille_dtype_size(into->dtype), 4 * (size_t)RL_GRAIN_LIGHT,
                                copy_bytes, p);
     }

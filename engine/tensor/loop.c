@@ -89,6 +89,17 @@ static void do_range(void *work, size_t begin, size_t end)
     }
 }
 
+/* What a step along the last dimension passes over, gaps left out: the bytes that all operands have there. */
+static ptrdiff_t bytes_of_element(const rl_loop *loop)
+{
+    ptrdiff_t bytes = 0;
+    for (int i = 0; i < loop->operands; i++) {
+        const ptrdiff_t stride = loop->stride[i][loop->rank - 1], size = stride < 0 ? -stride : stride;
+        bytes += size < (ptrdiff_t)sizeof(double) ? size : (ptrdiff_t)sizeof(double);
+    }
+    return bytes;
+}
+
 rille_status rl_loop_run(rille_context *cx, const char *operation, rl_loop *loop, size_t grain, rl_inner *inner)
 {
     merge_dimensions(loop);
@@ -96,5 +107,6 @@ rille_status rl_loop_run(rille_context *cx, const char *operation, rl_loop *loop
     for (int d = 0; d < loop->rank; d++)
         n *= (size_t)loop->shape[d];
     loop_work work = {loop, inner};
+    rl_profile_next(cx, NULL, 0, (double)n * (double)bytes_of_element(loop));
     return rl_parallel_map(cx, operation, n, grain, do_range, &work);
 }

@@ -1,0 +1,112 @@
+--- rille.profiling: where the time of a piece of a program goes, operation by operation, beside what the machine can do.
+--
+--     local report = rille.profile(function() train_one_epoch() end)
+--     print(report)
+--
+-- Times are on the clock, of the pieces of work that an operation hands to its threads; what is left over is Lua, the graph and
+-- memory. GFLOP/s are those of products (matmul, linear, convolutions, recurrent layers), GB/s the bytes that elementwise
+-- operations, activations, copies and optimisers read and write; each has beside it the share of what the machine reaches in
+-- a product of float32 matrices [512, 512], or in a copy of 64 MB, with as many threads.
+
+local rille = require "rille"
+local check = require "rille.check"
+local text = require "rille.text"
+
+local profiling = {}
+
+-- What the fastest of several runs of f reaches, in flops or bytes a second.
+local function best_rate(f, quantity)
+    local best = 0
+    for _ = 1, 5 do
+        rille.profile_start()
+        f()
+        local _, rows = rille.profile_stop()
+        for _, row in ipairs(rows) do
+            if row.seconds > 0 then
+                best = math.max(best, row[quantity] / row.seconds)
+            end
+        end
+    end
+    return best
+end
+
+--- What this machine reaches with the present number of threads: { flops =, bytes =, threads = } per second, the fastest of
+-- five products and copies.
+function profiling.machine()
+    return rille.no_grad(rille.scope, function()
+        local a, b = rille.ones(512, 512), rille.ones(1 << 24)
+        return {
+            flops = best_rate(function() return a:matmul(a) end, "flops"),
+            bytes = best_rate(function() return b:clone() end, "bytes"),
+            threads = rille.threads(),
+        }
+    end)
+end
+
+local machine_of = {} -- by number of threads
+
+local function known_machine()
+    local threads = rille.threads()
+    if not machine_of[threads] then
+        machine_of[threads] = profiling.machine()
+    end
+    return machine_of[threads]
+end
+
+local report_metatable = { __name = "profile" }
+
+-- "12.3 GFLOP/s", "45 %"
+local function rate_text(row, machine)
+    local quantity = row.flops > 0 and "flops" or "bytes"
+    if row[quantity] == 0 or row.seconds == 0 then
+        return "", ""
+    end
+    local rate = row[quantity] / row.seconds
+    return ("%s %s"):format(text.number(rate / 1e9), quantity == "flops" and "GFLOP/s" or "GB/s"),
+        machine[quantity] > 0 and ("%.0f %%"):format(100 * rate / machine[quantity]) or ""
+end
+
+function report_metatable.__tostring(self)
+    local rows = {}
+    for _, row in ipairs(self.rows) do
+        local rate, share = rate_text(row, self.machine)
+        rows[#rows + 1] = { row.operation .. (row.backward and " (backward)" or ""), ("%d"):format(row.calls),
+            ("%.3f"):format(1e3 * row.seconds), ("%.1f %%"):format(100 * row.share), rate, share }
+    end
+    rows[#rows + 1] = { "Lua, graph, memory", "", ("%.3f"):format(1e3 * self.rest),
+        ("%.1f %%"):format(100 * self.rest / math.max(self.seconds, 1e-300)), "", "" }
+    rows[#rows + 1] = { "total", "", ("%.3f"):format(1e3 * self.seconds), "", "", "" }
+    return text.table({ "<operation", "calls", "ms", "share", "rate", "of machine" }, rows)
+        .. ("\n%d thread%s; the machine: %s GFLOP/s in products, %s GB/s in copies"):format(self.machine.threads,
+            self.machine.threads == 1 and "" or "s", text.number(self.machine.flops / 1e9),
+            text.number(self.machine.bytes / 1e9))
+end
+
+--- rille.profile(f, ...): calls f and returns a report, then f's results. report.rows is a list, the longest first, of
+-- { operation =, backward = (boolean), calls =, seconds =, share = (of the whole), flops =, bytes = (0: not known) };
+-- report.seconds the whole, report.rest what is in no row, report.machine what profiling.machine() says. print(report) shows
+-- it as a table. The first call measures the machine, which takes a moment. An error of f is raised; f may not profile itself.
+function profiling.profile(f, ...)
+    if type(f) ~= "function" then
+        check.argument(1, "profile", "function expected, got %s", check.type_name(f))
+    end
+    local machine = known_machine()
+    rille.profile_start()
+    local results = table.pack(pcall(f, ...))
+    local seconds, rows = rille.profile_stop()
+    if not results[1] then
+        error(results[2], 0)
+    end
+    local rest = seconds
+    for _, row in ipairs(rows) do
+        row.share = row.seconds / math.max(seconds, 1e-300)
+        rest = rest - row.seconds
+    end
+    table.sort(rows, function(a, b)
+        return a.seconds > b.seconds or a.seconds == b.seconds and a.operation < b.operation
+    end)
+    local report = setmetatable({ rows = rows, seconds = seconds, rest = rest, machine = machine }, report_metatable)
+    return report, table.unpack(results, 2, results.n)
+end
+
+return check.strict(profiling, "rille.profiling")
