@@ -179,6 +179,22 @@ describe("a run that is resumed", function()
         end)
     end
 
+    it("may be resumed from a file", function()
+        local path = temporary(".safetensors")
+        local whole = new_run()
+        run(whole)
+        local first = new_run { epochs = 2, checkpoint = path }
+        run(first)
+        rille.rand(7)
+        local second = new_run { resume = path }
+        assert.is_nil(run(second)[6])
+        assert.same(weights_of(whole), weights_of(second))
+        local state = rille.load(path)
+        assert.same({ 2, 6, 6 }, { state.epoch, state.step, state.optimizer.state[4].step })
+        os.remove(path)
+        assert.is_truthy(message_of(train.loop, new_run { resume = path }):find(path, 1, true))
+    end)
+
     it("has checkpoints as often as is wished, and after the last epoch", function()
         local epochs = {}
         run(new_run { epochs = 5, checkpoint_every = 2, checkpoint = function(state) table.insert(epochs, state.epoch) end })
@@ -211,7 +227,6 @@ end)
 describe("a loss that is not finite", function()
     it("is an error that names the layer whose weight it is", function()
         local o = new_run { batch_size = 10 }
-        local problem
         local ok, message = pcall(function()
             for step in train.loop(o) do
                 if step == 2 then
@@ -222,27 +237,29 @@ describe("a loss that is not finite", function()
             end
         end)
         assert.is_false(ok)
-        problem = message:gsub("^[^:]+:%d+: ", "")
-        assert.equal("train: step 3, epoch 3: the loss is nan; net[4] (Linear): output has 10 NaN of 20, "
-            .. "net[4].weight has 1 NaN of 16", problem)
-        assert.is_truthy(message:find("^tests/lua/train_spec.lua:%d+: "))
+        assert.equal("tests/lua/train_spec.lua:LINE: train: step 3, epoch 3: the loss is nan; net[4] (Linear): "
+            .. "its output has 10 NaN of 20 elements (tests/lua/train_spec.lua:LINE: linear: its operand 2 has NaN at [1, 1] "
+            .. "of [2, 8]); not finite in net[4].weight: 1 of 16 elements",
+            (message:gsub("spec.lua:%d+", "spec.lua:LINE")))
     end)
 
     it("tells of the input, or of the loss itself", function()
         local o = new_run { batch_size = 10 }
         o.data.x[{ 2, 1 }] = 0 / 0
-        assert.equal("train: step 1, epoch 1: the loss is nan; net[1] (Linear): output has 8 NaN of 80, "
-            .. "its input has 1 NaN of 30", message_of(run, o))
+        assert.equal("train: step 1, epoch 1: the loss is nan; net[1] (Linear): its input 1 has 1 NaN of 30 elements",
+            message_of(run, o))
         o = new_run { loss = function(output) return (output:sum() * 0 - 1):log() end }
         assert.equal("train: step 1, epoch 1: the loss is nan; the outputs of all its layers are finite", message_of(run, o))
         local Overflow = nn.Module:extend "Overflow"
+        local line = debug.getinfo(1, "l").currentline + 2
         function Overflow:forward(x)
             return self.training and x * 1e30 * 1e30 or x
         end
         o = new_run { net = nn.Sequential { nn.Linear(3, 2), Overflow() }, batch_size = 10 }
         o.optimizer = optim.SGD(o.net:parameters(), { lr = 1 })
-        assert.equal("train: step 1, epoch 1: the loss is nan; net[2] (Overflow): output has 20 Inf of 20, "
-            .. "its input and its parameters are finite", message_of(run, o))
+        assert.equal("train: step 1, epoch 1: the loss is nan; net[2] (Overflow): its output has 20 infinities of 20 "
+            .. ("elements (tests/lua/train_spec.lua:%d: mul: made an infinity at [1, 1] of [10, 2], from finite "
+                .. "operands)"):format(line), message_of(run, o))
     end)
 
     it("is in the log", function()
@@ -258,7 +275,7 @@ describe("a loss that is not finite", function()
 
     it("need not come first: with clip, a gradient that is not finite is told", function()
         local o = new_run { clip = 1, loss = function(output) return (output:sum() * 0):sqrt() end }
-        assert.equal("train: step 1, epoch 1: the gradient is not finite, first in net[1].weight: 24 NaN of 24",
+        assert.equal("train: step 1, epoch 1: the gradient is not finite, first in net[1].weight: 24 of 24 elements",
             message_of(run, o))
     end)
 end)

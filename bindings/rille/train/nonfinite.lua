@@ -2,76 +2,39 @@
 
 local rille = require "rille"
 local check = require "rille.check"
+local flow = require "rille.flow"
 
 local nonfinite = {}
 
--- "3 NaN and 1 Inf of 320", or nil where all are finite.
-local function count_text(tensor)
-    local s = rille.measure(tensor)
-    if s.nans + s.infinities == 0 then
-        return nil
-    end
-    local parts = {}
-    parts[#parts + 1] = s.nans > 0 and ("%d NaN"):format(s.nans) or nil
-    parts[#parts + 1] = s.infinities > 0 and ("%d Inf"):format(s.infinities) or nil
-    return ("%s of %d"):format(table.concat(parts, " and "), s.count)
-end
-
--- "net" .. "[3].weight", "net" .. "." .. "encoder.weight"
-local function path_of(name)
-    return name:sub(1, 1) == "[" and "net" .. name or name == "" and "net" or "net." .. name
-end
-
---- The first parameter of a net whose gradient is not finite: "net[3].weight: 3 NaN of 64"; nil where there is none.
-function nonfinite.gradient(net)
+-- The first of the parameters, or of what of_parameter(parameter) gives, that is not finite: "net[3].weight: 3 of 64".
+local function first_of(net, of_parameter)
     for name, parameter in net:named_parameters() do
-        local text = parameter.grad and count_text(parameter.grad)
-        if text then
-            return ("%s: %s"):format(path_of(name), text)
+        local tensor = of_parameter(parameter)
+        local s = tensor and rille.measure(tensor)
+        if s and s.nans + s.infinities > 0 then
+            return ("net%s%s: %d of %d elements"):format(name:find("^%[") and "" or ".", name, s.nans + s.infinities, s.count)
         end
     end
 end
 
--- What a module was given or holds that is not finite, or nil.
-local function cause(module, name, inputs)
-    for own_name, parameter in module:own_parameters() do
-        local text = count_text(parameter)
-        if text then
-            return ("%s has %s"):format(path_of(name ~= "" and name .. "." .. own_name or own_name), text)
-        end
-    end
-    for i = 1, inputs.n or #inputs do
-        local text = check.is_floating(inputs[i]) and count_text(inputs[i])
-        if text then
-            return ("its input has %s"):format(text)
-        end
-    end
+--- The first parameter of a net whose gradient is not finite; nil where there is none.
+function nonfinite.gradient(net)
+    return first_of(net, function(parameter)
+        return parameter.grad
+    end)
 end
 
---- Runs forward() once more and says which module's output is the first that is not finite, with its place, and why where
--- that can be seen: "net[3] (Linear): output has 4 NaN of 320, net[3].weight has 1 NaN of 64".
+--- Runs forward() once more under flow.watch: the first layer whose output is not finite, and why where that is known; then the
+-- first parameter that is not finite, if one is.
 function nonfinite.forward(net, forward)
-    local found
-    local handles = {}
-    for name, module in net:named_modules() do
-        if not module:named_children()() or module:own_parameters()() then
-            handles[#handles + 1] = module:register_forward_hook(function(_, inputs, output)
-                local text = not found and check.is_floating(output) and count_text(output)
-                if text then
-                    found = ("%s (%s): output has %s, %s"):format(path_of(name), module.class_name, text,
-                        cause(module, name, inputs) or "its input and its parameters are finite")
-                end
-            end)
-        end
-    end
-    local ok, problem = pcall(rille.no_grad, forward)
-    for _, handle in ipairs(handles) do
-        handle.remove()
-    end
-    if not ok then
-        error(problem, 0)
-    end
-    return found or "the outputs of all its layers are finite"
+    local watch = flow.watch(net)
+    local ok, message = pcall(rille.no_grad, forward)
+    watch:close()
+    local parameter = first_of(net, function(parameter)
+        return parameter
+    end)
+    local place = ok and "the outputs of all its layers are finite" or tostring(message):gsub("^.-watch: step %d+: ", "")
+    return place .. (parameter and "; not finite in " .. parameter or "")
 end
 
 return check.strict(nonfinite, "rille.train.nonfinite")
