@@ -39,14 +39,10 @@ static int profile_stop(lua_State *L)
 /* rille.profile(f, ...): the report of what f did, and f's results; see rille.profiling */
 static int profile(lua_State *L)
 {
-    if (lua_getglobal(L, "require") != LUA_TFUNCTION)
-        rlua_raise(L, "profile: there is no 'require' here to find rille.profiling with");
-    lua_pushliteral(L, "rille.profiling");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, "profile");
+    int arguments = lua_gettop(L);
+    rlua_push_from_module(L, "rille.profiling", "profile");
     lua_insert(L, 1);
-    lua_pop(L, 1);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    lua_call(L, arguments, LUA_MULTRET);
     return lua_gettop(L);
 }
 
