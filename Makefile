@@ -453,7 +453,7 @@ test-aarch64: ## the engine's suites on aarch64, cross-compiled and emulated (ON
 	    CC='aarch64-linux-gnu-gcc --sysroot=$(CROSS)/sysroot' HOSTCC='$(HOSTCC)' EMULATOR="$$(command -v qemu-aarch64)" \
 	    LDFLAGS='-Wl,-rpath,$(CROSS_LIBRARY)/openblas-openmp'
 
-# What the rille command gives OpenBLAS: see engine/base/blas.c.
+# What the rille command gives OpenBLAS, for peers that use it too: see engine/base/blas.c.
 BEST_BLAS := core=$$($(COMMAND) -e 'io.write(os.getenv "OPENBLAS_CORETYPE" or "")'); \
     if [ -n "$$core" ]; then export OPENBLAS_CORETYPE="$$core"; fi
 
@@ -468,7 +468,7 @@ bench: deps-test built ## build, then run every benchmark (ONLY=name: some)
 .PHONY: bench-peers
 bench-peers: deps-peers built ## speed and error beside oneDNN, PyTorch and ONNX Runtime, installed where missing (ONLY=name: some)
 	$(submake) $(BUILD)/peers/driver $(BUILD)/peers/onednn
-	@ONLY='$(ONLY)' OMP_NUM_THREADS=2 $(QUIET_OPENMP) $(BUILD)/peers/driver $(BUILD)/peers $(PYTHON) $(COMMAND)
+	@$(BEST_BLAS); ONLY='$(ONLY)' OMP_NUM_THREADS=2 $(QUIET_OPENMP) $(BUILD)/peers/driver $(BUILD)/peers $(PYTHON) $(COMMAND)
 
 # It may be interrupted: what is measured stays, and is measured again only with another library.
 .PHONY: exhaustive
