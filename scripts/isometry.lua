@@ -5,60 +5,24 @@
 -- What can be changed: --help.
 
 local rille = require "rille"
+local experiment = require "rille.experiment"
 local files = require "rille.files"
 local flow = require "rille.flow"
 local nn = require "rille.nn"
-local plot = require "rille.plot"
 local text = require "rille.text"
 
 local ACTIVATIONS = { "identity", "relu", "hard_tanh", "tanh" }
 local WEIGHTS = { "gaussian", "orthogonal" }
 local TOLERANCE = 0.15 -- of a variance, relative, beside three standard errors: what theory is off by at a few hundred units
 
----- Command line --------------------------------------------------------------------------------------------------------
-
--- A converter for argparse: it returns the number, or nil and what is wrong.
-local function number_from(option, low, whole)
-    return function(word)
-        local x = tonumber(word)
-        x = whole and x and math.tointeger(x) or not whole and x
-        if x and x >= low and x < math.huge then
-            return x
-        end
-        local kind = whole and "an integer" or "a number"
-        return nil, ("%s: %s of at least %g expected, got '%s'"):format(option, kind, low, word)
-    end
-end
-
-local function depth_list(word)
-    local list, known = {}, {}
-    for part in (word .. ","):gmatch("([^,]*),") do
-        local n, why = number_from("--depth", 1, true)(part)
-        if not n then
-            return nil, why
-        end
-        list[#list + 1], known[n] = not known[n] and n or nil, true
-    end
-    table.sort(list)
-    return list
-end
-
-local function read_options()
-    local found, argparse = pcall(require, "argparse")
-    if not found then
-        io.stderr:write("isometry.lua: the Lua module 'argparse' was not found: install the Debian package lua-argparse\n")
-        os.exit(1)
-    end
-    local parser = argparse("isometry.lua", "Measures the singular values of the Jacobians of critical random nets and "
-        .. "compares them with free probability.")
-    parser:option("--depth", "Layers, one number or more.", "2,4,8,16", depth_list)
-    parser:option("--width", "Units in each layer.", "256", number_from("--width", 2, true))
-    parser:option("--nets", "Nets that are averaged over.", "4", number_from("--nets", 1, true))
-    parser:option("--q", "Variance of pre-activations in hard_tanh and tanh nets.", "0.2", number_from("--q", 1e-6))
-    parser:option("--seed", "For the weights.", "1", number_from("--seed", 0, true))
-    parser:option("--out", "Folder for plots and the CSV file.", "out")
-    return parser:parse()
-end
+local o = experiment.options("isometry.lua", "Measures the singular values of the Jacobians of critical random nets and "
+    .. "compares them with free probability.", {
+    { "--depth", "Layers, one number or more.", "2,4,8,16", low = 1, integer = true, list = true },
+    { "--width", "Units in each layer.", "256", low = 2, integer = true },
+    { "--nets", "Nets that are averaged over.", "4", low = 1, integer = true },
+    { "--q", "Variance of pre-activations in hard_tanh and tanh nets.", "0.2", low = 1e-6 },
+})
+table.sort(o.depth)
 
 ---- Measurement ---------------------------------------------------------------------------------------------------------
 
@@ -80,7 +44,7 @@ end
 
 -- The means over some nets. Variance and largest eigenvalue of J J^T are taken relative to the square of its mean and to its
 -- mean, since the number of active units, and with it the mean, differs from net to net.
-local function measure(activation, weights, depth, o)
+local function measure(activation, weights, depth)
     local expected = flow.isometry(activation, { weights = weights, depth = depth, q = o.q })
     local m = { expected = expected, mean = 0, variance = 0, largest = 0, log10_condition = 0, nets = {} }
     local squares = 0
@@ -163,32 +127,29 @@ local function spectrum_panel(activation, runs_of)
     return panel
 end
 
-local function write_files(runs, runs_of, o)
+local function write_files(runs, runs_of)
     files.write(o.out .. "/isometry.csv", csv(runs))
     print(("\nEvery measurement: %s/isometry.csv"):format(o.out))
-    local drawable, why = plot.available()
-    print(drawable and "Plots, as SVG and PNG:" or "No plots: " .. why)
-    local list = {
+    local figures = {
         { "isometry-variance", variance_panel, "Variance of the squared singular values of dy/dx" },
         { "isometry-spectrum", spectrum_panel, ("Singular values of dy/dx, %d layers"):format(o.depth[#o.depth]) },
     }
-    for _, entry in ipairs(drawable and list or {}) do
+    for i, entry in ipairs(figures) do
         local panels = {}
-        for i, activation in ipairs(ACTIVATIONS) do
-            panels[i] = entry[2](activation, runs_of)
+        for p, activation in ipairs(ACTIVATIONS) do
+            panels[p] = entry[2](activation, runs_of)
         end
-        local figure = { title = entry[3], legend = "shared", width = 1000, height = 760, panels = panels }
-        plot.save(("%s/%s.svg"):format(o.out, entry[1]), figure)
-        print("  " .. plot.save(("%s/%s.png"):format(o.out, entry[1]), figure))
+        figures[i] = { entry[1], { title = entry[3], legend = "shared", width = 1000, height = 760, panels = panels } }
     end
+    experiment.save(o, figures)
 end
 
 ---- Verdict -------------------------------------------------------------------------------------------------------------
 
-local function print_verdict(runs, runs_of, o)
+local function print_verdict(runs, runs_of)
     local claims, worst, widest, evenest = {}, runs[1], runs[1], nil
     local function claim(holds, format, ...)
-        table.insert(claims, ("  %-3s  %s"):format(holds and "yes" or "NO", format:format(...)))
+        table.insert(claims, { holds, format:format(...) })
     end
     local function deepest(activation, weights)
         return runs_of[activation][weights][#o.depth]
@@ -215,22 +176,14 @@ local function print_verdict(runs, runs_of, o)
         text.number(tanh.variance), text.number(loose.variance))
     claim(relu.variance > relu.expected.depth / 2, "they do not help relu: variance %s at %d layers",
         text.number(relu.variance), relu.expected.depth)
-    print("\nVerdict\n" .. table.concat(claims, "\n"))
-    print("\n" .. text.wrap(("At %d layers the most even net that is not linear is %s: its largest singular value is %s times "
-        .. "the root mean square, its variance of s² %s. The most uneven is %s: %s times, and %s."):format(o.depth[#o.depth],
+    experiment.verdict(claims, ("At %d layers the most even net that is not linear is %s: its largest singular value is %s "
+        .. "times the root mean square, its variance of s² %s. The most uneven is %s: %s times, and %s."):format(o.depth[#o.depth],
         name(evenest), text.number(math.sqrt(evenest.largest)), text.number(evenest.variance), name(widest),
-        text.number(math.sqrt(widest.largest)), text.number(widest.variance)), 110))
+        text.number(math.sqrt(widest.largest)), text.number(widest.variance)))
 end
 
 ---- Main ----------------------------------------------------------------------------------------------------------------
 
-local o = read_options()
-local made, why = files.make_folder(o.out)
-if not made then
-    io.stderr:write("isometry.lua: the folder for results cannot be made: " .. why .. "\n")
-    os.exit(1)
-end
-rille.manual_seed(o.seed)
 print(text.wrap(("Critical random nets of %d units, mean of %d each, seed %d; pre-activations of variance %g. Singular values "
     .. "s of the Jacobian J of the output by the input."):format(o.width, o.nets, o.seed, o.q), 110) .. "\n")
 local runs, runs_of = {}, {}
@@ -239,12 +192,12 @@ for _, activation in ipairs(ACTIVATIONS) do
     for _, weights in ipairs(WEIGHTS) do
         runs_of[activation][weights] = {}
         for i, depth in ipairs(o.depth) do
-            local m = measure(activation, weights, depth, o)
+            local m = measure(activation, weights, depth)
             table.insert(runs, m)
             runs_of[activation][weights][i] = m
         end
     end
 end
 print_table(runs)
-write_files(runs, runs_of, o)
-print_verdict(runs, runs_of, o)
+write_files(runs, runs_of)
+print_verdict(runs, runs_of)
