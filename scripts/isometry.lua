@@ -177,8 +177,8 @@ local function print_verdict(runs, runs_of)
     claim(relu.variance > relu.expected.depth / 2, "they do not help relu: variance %s at %d layers",
         text.number(relu.variance), relu.expected.depth)
     experiment.verdict(claims, ("At %d layers the most even net that is not linear is %s: its largest singular value is %s "
-        .. "times the root mean square, its variance of s² %s. The most uneven is %s: %s times, and %s."):format(o.depth[#o.depth],
-        name(evenest), text.number(math.sqrt(evenest.largest)), text.number(evenest.variance), name(widest),
+        .. "times the root mean square, its variance of s² %s. The most uneven is %s: %s times, and %s."):format(
+        o.depth[#o.depth], name(evenest), text.number(math.sqrt(evenest.largest)), text.number(evenest.variance), name(widest),
         text.number(math.sqrt(widest.largest)), text.number(widest.variance)))
 end
 
