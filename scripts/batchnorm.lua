@@ -84,7 +84,7 @@ local function relu_gradients(normalised)
     local y = net(rille.randn(o.batch, o.width))
     y:backward(rille.randn(y:shape()))
     local norms = {}
-    for _, row in ipairs(probe:record()) do
+    for _, row in ipairs(probe:latest()) do
         norms[#norms + 1] = row.kind == "Linear" and row.gradient_log10_norm or nil
     end
     probe:detach()

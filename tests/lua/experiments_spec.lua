@@ -134,4 +134,40 @@ describe("scripts/", function()
         assert.equal(run_well("exploding", arguments), run_well("exploding", arguments))
         assert.are_not.equal(run_well("exploding", arguments), run_well("exploding", (arguments:gsub("4$", "5"))))
     end)
+
+    it("lstm_memory.lua: the forget bias decides how far a gradient reaches", function()
+        local said = run_well("lstm_memory", "--steps 121 --width 24 --nets 8 --batch 4")
+        local count = 0
+        for name, measured, theory in said:gmatch("\n(%u%u%u[^\n]-)%s%s+1%.0%s[^\n]-(%S+)%s+(%S+)\n") do
+            count = count + 1
+            if name ~= "LSTM, forget bias 2" and name ~= "LSTM, forget bias 5" then
+                close(1, tonumber(measured) / tonumber(theory), 0.05)
+            end
+        end
+        assert.equal(6, count, said)
+        assert.is_nil(said:find("\n  NO", 1, true), said)
+        drawn("lstm-memory")
+    end)
+
+    it("dying_relu.lua: too high a learning rate kills relus", function()
+        local said = run_well("dying_relu", "--epochs 3 --lr 0.1,1 --nets 1 --width 32")
+        has(said, "yes  too high a learning rate kills relus")
+        has(said, "elu")
+        drawn("dying-relu")
+    end)
+
+    it("remedies.lua: each net finds a cure", function()
+        local said = run_well("remedies", "--epochs 4 --width 24")
+        for _, words in ipairs { "sigmoid, 6 hidden layers", "batch normalisation", "as it is", "residual connections" } do
+            has(said, words)
+        end
+        has(said, "yes  tanh, 10 hidden layers, weights / 3")
+    end)
+
+    it("cost.lua: what e^x costs", function()
+        has(run_well("cost", "--activation sigmoid"), "sigmoid")
+        local wrong, ok = run("cost", "--activation sigmoi --out " .. folder)
+        assert.is_nil(ok)
+        has(wrong, "cost.lua: no activation 'sigmoi'")
+    end)
 end)

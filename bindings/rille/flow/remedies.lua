@@ -233,18 +233,44 @@ local function train(run, net)
     return losses
 end
 
--- One remedy: its result, or nil where the net has no place for it.
-local function try_one(net, options, remedy)
-    local run = { inputs = options.inputs, targets = options.targets, loss = options.loss, steps = options.steps,
-        lr = options.lr, momentum = options.momentum }
-    rille.manual_seed(options.seed)
+-- A copy of net with the remedy, having seeded the random numbers; nil where the net has no place for it. What is not done to
+-- the net is done to run: lr, clip, inputs.
+local function remedied(net, run, seed, remedy)
+    rille.manual_seed(seed)
     local copy, places = net:clone(), 1
     if remedy.edit then
         places = remedy.edit(copy)
     elseif remedy.setting then
         places = remedy.setting(run) or 1
     end
-    if places == 0 then
+    return places > 0 and copy or nil
+end
+
+--- Copies of net, one with each remedy that has a place in it, to train oneself: a list of { name =, net =, lr =, clip = (norm
+-- that gradients are clipped to, or nil) }. options: lr (0.1), which some remedies change; seed (1).
+function remedies.copies(net, options)
+    if not nn.is_module(net) then
+        check.argument(1, "remedies", "module expected, got %s", check.type_name(net))
+    end
+    options = check.options(2, "remedies", options, { lr = 0.1, seed = 1 })
+    local random, list = rille.rng_state(), {}
+    for _, remedy in ipairs(REMEDIES) do
+        local run = { lr = options.lr }
+        local copy = remedy.setting ~= standardise and remedied(net, run, options.seed, remedy)
+        if copy then
+            list[#list + 1] = { name = remedy.name, net = copy, lr = run.lr, clip = run.clip }
+        end
+    end
+    rille.set_rng_state(random)
+    return list
+end
+
+-- One remedy: its result, or nil where the net has no place for it.
+local function try_one(net, options, remedy)
+    local run = { inputs = options.inputs, targets = options.targets, loss = options.loss, steps = options.steps,
+        lr = options.lr, momentum = options.momentum }
+    local copy = remedied(net, run, options.seed, remedy)
+    if not copy then
         return nil
     end
     local ok, losses = pcall(rille.scope, train, run, copy)
