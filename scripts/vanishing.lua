@@ -5,11 +5,10 @@
 
 local rille = require "rille"
 local data = require "rille.data"
-local files = require "rille.files"
+local experiment = require "rille.experiment"
 local flow = require "rille.flow"
 local nn = require "rille.nn"
 local optim = require "rille.optim"
-local plot = require "rille.plot"
 local text = require "rille.text"
 
 local ACTIVATIONS = { "sigmoid", "tanh", "relu", "leaky_relu" }
@@ -19,51 +18,23 @@ local MEASUREMENTS = 40 -- spread over the training, besides the one before it
 
 ---- Command line --------------------------------------------------------------------------------------------------------
 
--- Converters for argparse: they return the value, or nil and what is wrong.
-local function number_from(option, low, kind)
-    return function(word)
-        local x = tonumber(word)
-        x = x and kind and kind(x) or not kind and x
-        if x and x >= low and x < math.huge then
-            return x
-        end
-        return nil, ("%s: %s of at least %g expected, got '%s'"):format(option, kind and "an integer" or "a number", low, word)
-    end
-end
-
-local function depth_list(word)
-    local list, known = {}, {}
-    for part in (word .. ","):gmatch("([^,]*),") do
-        local n, why = number_from("--depth", 2, math.tointeger)(part)
-        if not n then
-            return nil, why
-        end
-        list[#list + 1], known[n] = not known[n] and n or nil, true
-    end
-    table.sort(list)
-    return list
-end
-
 local function read_options()
-    local found, argparse = pcall(require, "argparse")
-    if not found then
-        io.stderr:write("vanishing.lua: the Lua module 'argparse' was not found: install the Debian package lua-argparse\n")
-        os.exit(1)
+    local o = experiment.options("vanishing.lua", "Trains nets with sigmoid, tanh, relu and leaky_relu on handwritten "
+        .. "digits and shows how much gradient each hidden layer gets.", {
+        { "--depth", "Hidden layers, one number or more: 3,6,12.", "3,6", low = 2, integer = true, list = true },
+        { "--width", "Units in each hidden layer.", "64", low = 1, integer = true },
+        { "--epochs", "Passes over the training images.", "20", low = 1, integer = true },
+        { "--batch", "Images a step.", "32", low = 1, integer = true },
+        { "--lr", "Learning rate.", "0.1", low = 0 },
+        { "--quiet", "No progress line.", flag = true },
+    })
+    local depths, known = {}, {}
+    for _, depth in ipairs(o.depth) do
+        depths[#depths + 1], known[depth] = not known[depth] and depth or nil, true
     end
-    local parser = argparse("vanishing.lua", "Trains nets with sigmoid, tanh, relu and leaky_relu on handwritten digits and "
-        .. "shows how much gradient each hidden layer gets.")
-    local function option(name, explanation, default, low, kind)
-        parser:option(name, explanation, default, number_from(name, low, kind))
-    end
-    parser:option("--depth", "Hidden layers, one number or more: 3,6,12.", "3,6", depth_list)
-    option("--width", "Units in each hidden layer.", "64", 1, math.tointeger)
-    option("--epochs", "Passes over the training images.", "20", 1, math.tointeger)
-    option("--batch", "Images a step.", "32", 1, math.tointeger)
-    option("--lr", "Learning rate.", "0.1", 0)
-    option("--seed", "For the start weights and the order of the images.", "1", 0, math.tointeger)
-    parser:option("--out", "Folder for plots and CSV files.", "out")
-    parser:flag("--quiet", "No progress line.")
-    return parser:parse()
+    table.sort(depths)
+    o.depth = depths
+    return o
 end
 
 ---- Training ------------------------------------------------------------------------------------------------------------
@@ -232,12 +203,7 @@ local function write_files(runs_of, o)
     table.insert(list, { "gradient-by-layer", flow.norms_by_layer(by_layer,
         { level = VANISHED, title = "Gradient by hidden layer before training (dotted: " .. VANISHED .. ")" }) })
     print(("\nEvery measurement: %s/vanishing-*.csv"):format(o.out))
-    local drawable, why = plot.available()
-    print(drawable and "Plots, as SVG and PNG:" or "No plots: " .. why)
-    for _, entry in ipairs(drawable and list or {}) do
-        plot.save(("%s/%s.svg"):format(o.out, entry[1]), entry[2])
-        print("  " .. plot.save(("%s/%s.png"):format(o.out, entry[1]), entry[2]))
-    end
+    experiment.save(o, list)
 end
 
 ---- Verdict -------------------------------------------------------------------------------------------------------------
@@ -280,11 +246,6 @@ end
 ---- Main ----------------------------------------------------------------------------------------------------------------
 
 local o = read_options()
-local made, why = files.make_folder(o.out)
-if not made then
-    io.stderr:write("vanishing.lua: the folder for results cannot be made: " .. why .. "\n")
-    os.exit(1)
-end
 local digits = data.digits()
 o.steps = o.epochs * ((digits.train.x:size(1) + o.batch - 1) // o.batch)
 print(text.wrap(("Digits: %d training and %d test images of 8x8 pixels. Xavier weights, zero biases, SGD with lr %g, batches "

@@ -4,6 +4,7 @@
 --         { "--depth", "Hidden layers.", "50", low = 1, integer = true },       -- o.depth, a number
 --         { "--scales", "Factors of the weights.", "1,2,4", low = 0, list = true },  -- o.scales, a list of numbers
 --         { "--activation", "Which one.", "tanh" },                                 -- o.activation, a string
+--         { "--quiet", "No progress line.", flag = true },                          -- o.quiet, true or nil
 --     })                                                                         -- besides: --seed, --out
 --     experiment.save(o, { { "exploding", figure } })
 --     experiment.verdict(claims, sentences)
@@ -46,8 +47,8 @@ local function complain(script, message)
 end
 
 --- Reads `arg` by argparse: a table by the options' names, with "_" for "-". known: list of { "--name", explanation, default,
--- low = a number for numbers, integer =, list = }. Adds --seed (from which the random numbers are seeded) and --out, which is
--- made. Ends the process with a message where the command line is wrong.
+-- low = a number for numbers, integer =, list =, flag = }. Adds --seed (from which the random numbers are seeded) and --out,
+-- which is made. Ends the process with a message where the command line is wrong.
 function experiment.options(script, explanation, known)
     local found, argparse = pcall(require, "argparse")
     if not found then
@@ -58,7 +59,11 @@ function experiment.options(script, explanation, known)
     table.insert(all, { "--seed", "For all that is random.", "1", low = 0, integer = true })
     for _, option in ipairs(all) do
         local convert = option.list and list_from or option.low and number_from
-        parser:option(option[1], option[2], option[3], convert and function(word) return convert(option, word) end)
+        if option.flag then
+            parser:flag(option[1], option[2])
+        else
+            parser:option(option[1], option[2], option[3], convert and function(word) return convert(option, word) end)
+        end
     end
     parser:option("--out", "Folder for plots.", "out")
     local o = parser:parse()

@@ -47,6 +47,17 @@ describe("gaussian.covariance", function()
         end
     end)
 
+    it("cuts at kinks wherever they are", function()
+        for _, name in ipairs { "relu6", "hard_tanh", "hard_swish", "soft_shrink" } do
+            local q, epsilon, kinks = 0.7, 1e-8, rille.activations[name].kinks
+            local m = moments.of(1, "theory", name):at(q)
+            local function covariance(c) return gaussian.covariance(function(x) return rille[name](x) end, q, c, kinks) end
+            close(m.mean ^ 2, covariance(0))
+            -- E f(u) f(v) = E f² - (1 - c) q E f'² + O((1 - c)^1.5), by Price's theorem.
+            close(m.square - epsilon * q * m.slope, covariance(1 - epsilon), 3e-12)
+        end
+    end)
+
     it("cuts at jumps of the derivative: P(u > 0, v > 0) is Sheppard's formula", function()
         local function step(x) return rille.derivative("relu", x) end
         for _, c in ipairs { -0.5, 0.1, 0.999 } do

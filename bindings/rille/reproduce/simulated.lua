@@ -41,6 +41,21 @@ local function glorot_backward(quick)
         function() return normal(8, n, 1e-3) end))
 end
 
+-- The same nets: the variance of the gradient of the first layer's weights over that of the last one's.
+local function glorot_weights(quick)
+    local n, nets, layers, sum = quick and 128 or 512, quick and 10 or 20, 5, 0
+    for _ = 1, nets do
+        local h, weights = normal(64, n, 1e-3), {}
+        for layer = 1, layers do
+            weights[layer] = ((rille.rand({ n, n }, FLOAT64) * 2 - 1) / math.sqrt(n)):requires_grad(true)
+            h = h:matmul(weights[layer]):tanh()
+        end
+        local gradients = rille.grad(h, { weights[1], weights[layers] }, { seeds = normal(64, n, 1) })
+        sum = sum + 2 * (rille.measure(gradients[1]).log10_norm - rille.measure(gradients[2]).log10_norm) / nets
+    end
+    return 10 ^ sum
+end
+
 -- A rectifier's signal over 30 layers with n Var W = w2, in relation to the layer before: log10 of the norm of all.
 local function he_signal(w2)
     return function(quick)
@@ -108,13 +123,47 @@ local function linear_product(quick)
     return jacobian_product(LAYERS, function() return normal(n, n, 1 / math.sqrt(n)) end)
 end
 
+-- The slopes of relu: half of them 0.
+local function half(n)
+    return rille.lt(rille.rand({ n }, FLOAT64), 0.5):to("float64")
+end
+
 local function relu_variance(quick)
     local n, nets, sum = quick and 300 or 1000, quick and 4 or 2, 0
     for _ = 1, nets do
         sum = sum + eigenvalue_variance(jacobian_product(LAYERS, function() return normal(n, n, math.sqrt(2 / n)) end,
-            function() return rille.lt(rille.rand({ n }, FLOAT64), 0.5):to("float64") end)) / nets
+            function() return half(n) end)) / nets
     end
     return sum
+end
+
+-- A random orthogonal matrix: the polar factor of a Gaussian one, by Newton and Schulz's iteration.
+local function orthogonal(n)
+    local x = normal(n, n, 1)
+    x = x / (2.1 * math.sqrt(n)) -- singular values below 1
+    for _ = 1, 60 do
+        local next_x = x * 1.5 - x:matmul(x:t()):matmul(x) * 0.5
+        local moved = (next_x - x):norm():item()
+        x = next_x
+        if moved < 1e-10 then
+            break
+        end
+    end
+    return x
+end
+
+-- Mean over nets of the eigenvalues' variance with orthogonal weights; slope: as jacobian_product's, of n.
+local function orthogonal_variance(slope)
+    return function(quick)
+        local n = quick and 150 or 400
+        return eigenvalue_variance(jacobian_product(LAYERS, function() return orthogonal(n) end,
+            function() return slope(n) end))
+    end
+end
+
+-- tanh' where pre-activations are N(0, 0.01).
+local function tanh_slope(n)
+    return rille.derivative("tanh", rille.randn({ n }, FLOAT64) * 0.1)
 end
 
 -- An RNN's gradient, h_t = W h_(t-1) with W = rho times a rotation of pairs: a layer back, its factor.
@@ -160,6 +209,7 @@ local GLOROT, HE, PENNINGTON = "Glorot & Bengio 2010", "He 2015", "Pennington 20
 
 return {
     { GLOROT, "standard weights: backward variance, a layer", 1 / 3, { 0.05 }, glorot_backward },
+    { GLOROT, "weights' gradient, variance first / last", 1, { 0.05, quick = 0.1 }, glorot_weights },
     { HE, "n Var W = 2: relu's signal over 30 layers", 1, { 0.1, quick = 0.4 }, he_signal(2) },
     { HE, "n Var W = 1: relu's signal over 30 layers", 2 ^ -15, { 0.1, quick = 0.4 }, he_signal(1) },
     { "Schoenholz 2017", "tanh nets, sigma_w² = 1.3: chi", 0.8802, { 0.03 }, tanh_growth },
@@ -170,6 +220,8 @@ return {
         return eigenvalue_variance(linear_product(quick))
     end },
     { PENNINGTON, "Gaussian relu, 4 layers: variance", 2 * LAYERS, { 0.1 }, relu_variance },
+    { PENNINGTON, "orthogonal relu, 4 layers: variance", LAYERS, { 0.1, quick = 0.2 }, orthogonal_variance(half) },
+    { PENNINGTON, "orthogonal tanh, q = 0.01: variance near 0", 0, 0.01, orthogonal_variance(tanh_slope) },
     { "Pascanu 2013", "linear RNN, spectral radius 0.9: factor a step", 0.9, { 0.01 }, function() return rnn_factor(0.9) end },
     { "Pascanu 2013", "linear RNN, spectral radius 1.1: factor a step", 1.1, { 0.01 }, function() return rnn_factor(1.1) end },
     { "Pascanu 2013", "tanh RNN, largest singular value 0.99: vanishes", true, nil, function()
