@@ -414,6 +414,27 @@ describe("growth_band", function()
         end
     end)
 
+    it("counts what a layer's variance does to the growth in the next", function()
+        local t = flow.theory("softsign", { sigma_w = 1.5, sigma_b = 0.05 })
+        local w2, n = 1.5 ^ 2, 50
+        local function expectation(g)
+            return gaussian.expectation(function(z)
+                local x = z * math.sqrt(t.q)
+                return g(x:softsign(), rille.derivative("softsign", x), z)
+            end, { 0 })
+        end
+        local square = expectation(function(f) return f ^ 2 end)
+        local slope = expectation(function(_, d) return d ^ 2 end)
+        local own = 3 * expectation(function(_, d) return d ^ 4 end) / slope ^ 2 - 1
+        local drift = expectation(function(_, d, z) return d ^ 2 * (z ^ 2 - 1) end) / (2 * t.q) / slope
+        local together = w2 * (expectation(function(f, d) return f ^ 2 * d ^ 2 end) / slope - square)
+        local of_q = w2 ^ 2 * (expectation(function(f) return f ^ 4 end) - square ^ 2)
+        -- Two layers: the second's chi follows the variance that the first one's outputs happen to have.
+        local variance = (2 * own + 2 * drift * together + drift ^ 2 * of_q) / n
+        close(math.sqrt(variance) / 2 / math.log(10), t:growth_band({ width = n, layers = 2 }).std)
+        assert.is_true(math.abs(2 * drift * together) > 0.01 * own)
+    end)
+
     it("says when there is nothing to expect", function()
         local t = flow.theory("tanh", { sigma_w = 1 })
         assert.equal("bad argument #1 to 'growth_band' (width: positive integer expected, got nil)",

@@ -156,7 +156,7 @@ local function find_fixed_points(m, w2, b2)
             local log_q = moments.root(function(x) return drift(m:at(math.exp(x))) end, math.log(last.q), math.log(at.q))
             local q = math.exp(log_q)
             list[#list + 1] = fixed_point(q, m:at(q), w2)
-            list[#list].stable = now < 0 and math.abs(list[#list].chi_parallel) < 1
+            list[#list].stable = math.abs(list[#list].chi_parallel) < 1
         end
         last = now ~= 0 and { drift = now, q = at.q } or last
     end
