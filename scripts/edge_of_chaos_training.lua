@@ -88,7 +88,7 @@ print(("tanh, %d units a layer, biases N(0, 0.05), weights N(0, sigma_w² / fan_
     :format(o.width, o.steps, o.seed))
 print(text.table(titles, rows))
 experiment.save(o, { { "edge-of-chaos-training", { title = "How deep a tanh net learns", xlabel = "hidden layers",
-    ylabel = "digits learned, %", xlog = true, xtics = o.depths, yrange = { 0, 102 }, series = series } } })
+    ylabel = "digits learned, %", xtics = o.depths, yrange = { 0, 102 }, series = series } } })
 experiment.verdict({
     { hits >= 0.8 * cases, ("depth <= 6 xi tells which nets learn in %d of %d cases"):format(hits, cases) },
     { deepest[best] == math.max(table.unpack(deepest)), ("nearest the edge of chaos, at sigma_w² = %s, nets learn as deep as "
