@@ -31,6 +31,16 @@ static int read_idx(lua_State *L)
     return read_one(L, rille_read_idx);
 }
 
+/* rille.read_records(path, size): uint8 [n, size], of a file that is nothing but records of so many bytes */
+static int read_records(lua_State *L)
+{
+    const char *path = check_path(L, 1);
+    int64_t size = rlua_integer(L, 2, 2, "size");
+    rlua_tensor *box = rlua_new(L);
+    rlua_finish(L, box, rille_read_records(rlua_context(L), path, size));
+    return 1;
+}
+
 /* rille.load_npy(path): the tensor */
 static int load_npy(lua_State *L)
 {
@@ -229,6 +239,7 @@ const luaL_Reg rlua_file_functions[] = {
     {"load_npy", load_npy},
     {"load_npz", load_npz},
     {"read_idx", read_idx},
+    {"read_records", read_records},
     {"read_safetensors", read_safetensors},
     {"save", save},
     {"save_npy", save_npy},

@@ -624,6 +624,7 @@ RILLE_API rille_status rille_histogram(rille_tensor *t, double low, double high,
  * int8, int16, int32, uint16 and uint32 as int64, which hold them exactly; others are refused by name. What is written takes
  * its place at once (written beside it, synchronised, renamed) or not at all; symbolic links are followed. */
 RILLE_API rille_tensor *rille_read_idx(rille_context *cx, const char *path); /* LeCun's IDX (the MNIST format), unsigned bytes, plain or gzipped: uint8 of the file's shape */
+RILLE_API rille_tensor *rille_read_records(rille_context *cx, const char *path, int64_t size); /* a file of records of `size` bytes each, and nothing else: uint8 [n, size] */
 RILLE_API rille_tensor *rille_read_npy(rille_context *cx, const char *path); /* NumPy's .npy, either byte order, C or Fortran order, plain or gzipped */
 RILLE_API rille_status rille_write_npy(rille_tensor *t, const char *path);
 

@@ -135,6 +135,24 @@ Test(files, idx_gzipped)
     rille_close(cx);
 }
 
+Test(files, records)
+{
+    rille_context *cx = open_with(1, 0);
+    char message[256];
+    write_file("\1\2\3\4\5\6", 6);
+    rille_tensor *t = rille_read_records(cx, path, 3);
+    EXPECT_VALUES(t, 1, 2, 3, 4, 5, 6);
+    cr_expect(has_shape(t, SHAPE(2, 3)));
+    snprintf(message, sizeof message, "read_records: %s: 6 bytes are no whole number of records of 4 (byte 6)", path);
+    EXPECT_FAILS(cx, rille_read_records(cx, path, 4), RILLE_ERROR_IO, message);
+    EXPECT_FAILS(cx, rille_read_records(cx, path, 0), RILLE_ERROR_ARGUMENT, "read_records: records of 0 bytes");
+    write_gzip("\1\2\3", 3);
+    snprintf(message, sizeof message,
+             "read_records: %s: it is gzipped: how many records there are is known of plain files only (byte 0)", path);
+    EXPECT_FAILS(cx, rille_read_records(cx, path, 3), RILLE_ERROR_IO, message);
+    rille_close(cx);
+}
+
 /* ---- npy ---- */
 
 static void expect_same(rille_tensor *a, rille_tensor *b)
