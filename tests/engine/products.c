@@ -462,6 +462,47 @@ Test(softmax, gradients_against_scalars)
     rille_close(cx);
 }
 
+static rille_tensor *gradient_in(rille_dtype dtype, rille_tensor *f(rille_tensor *, int), rille_tensor *x, rille_tensor *g)
+{
+    rille_tensor *leaf = rille_detach(rille_to(x, dtype));
+    rille_set_requires_grad(leaf, true);
+    return gradient_of(f(leaf, 1), leaf, rille_to(g, dtype), false);
+}
+
+/* In float32 beside float64: the slices above, and gradients that float products of them would overflow or lose. */
+Test(softmax, gradients_of_every_kind)
+{
+    static const int64_t sizes[] = {1, 2, 32, 33, 65, 100, 4097, 9001}, counts[] = {4, 37};
+    static const float gradients[] = {1, 1e-37F, 3e38F};
+    rille_context *cx = open_with(2, 0);
+    for (size_t k = 0; k < 3 * sizeof sizes / sizeof *sizes * 2; k++) {
+        const int64_t n = sizes[k / 6], count = n > 1000 ? 9 : counts[k % 2];
+        rille_scope_push(cx);
+        rille_tensor *x = rille_zeros(cx, RILLE_FLOAT32, SHAPE(count, n)), *g = rille_zeros(cx, RILLE_FLOAT32, SHAPE(count, n));
+        uint64_t rng = k;
+        fill_slices(count, n, 9, rille_data(x));
+        for (int64_t i = 0; i < count * n; i++)
+            ((float *)rille_data(g))[i] = (float)random_uniform(&rng, -1, 1) * gradients[k / 2 % 3];
+        rille_tensor *p = rille_softmax(rille_to(x, RILLE_FLOAT64), 1);
+        rille_tensor *dx = gradient_in(RILLE_FLOAT32, rille_softmax, x, g),
+                     *right = gradient_in(RILLE_FLOAT64, rille_softmax, x, g);
+        rille_tensor *dz = gradient_in(RILLE_FLOAT32, rille_log_softmax, x, g);
+        rille_tensor *right_z = gradient_in(RILLE_FLOAT64, rille_log_softmax, x, g);
+        for (int64_t i = 0; i < count * n; i++) {
+            const long double y = value_of(p, i), size = fmaxl(fabsl(value_of(right_z, i)), gradients[k / 2 % 3]);
+            if (isnan(y))
+                cr_assert(isnan(value_of(dx, i)) && isnan(value_of(dz, i)));
+            else if (size * (1 + y * (long double)n) < FLT_MAX)
+                cr_assert(is_gradient(dx, i, value_of(right, i), y * size) &&
+                              is_gradient(dz, i, value_of(right_z, i), 2 * size),
+                          "size %lld: %Lg, not %Lg; %Lg, not %Lg", (long long)n, value_of(dx, i), value_of(right, i),
+                          value_of(dz, i), value_of(right_z, i));
+        }
+        rille_scope_pop(cx);
+    }
+    rille_close(cx);
+}
+
 /* ---- cross_entropy ---- */
 
 Test(cross_entropy, against_scalars)
