@@ -37,6 +37,71 @@ RL_INLINE double rl_dd_times(rl_double_double a, double x)
     return x == 0 ? product.hi : product.hi + (low + a.lo * x);
 }
 
+/* ---- Bounds that are doubles, of floats: what compares with the nearest float on their side compares with them ---- */
+
+/* The largest float that is <= a, for a finite a. */
+RL_INLINE float rl_float_below(double a)
+{
+    const float near = (float)a;
+    uint32_t bits;
+    memcpy(&bits, &near, sizeof bits);
+    bits = near > 0 ? bits - 1 : near < 0 ? bits + 1 : 0x80000001;
+    float next;
+    memcpy(&next, &bits, sizeof next);
+    return (double)near <= a ? near : next;
+}
+
+/* |x| <= a, a >= 0 */
+RL_INLINE bool rl_is_within_24(float x, double a)
+{
+    return __builtin_fabsf(x) <= rl_float_below(a);
+}
+
+RL_INLINE bool rl_is_within_53(double x, double a)
+{
+    return rl_magnitude(x) <= a;
+}
+
+/* x where low < x < high; else low, or, where x is above that, high. */
+RL_INLINE float rl_clamped_24(float x, double low, double high)
+{
+    return x <= rl_float_below(low) ? (float)low : x >= -rl_float_below(-high) ? (float)high : x;
+}
+
+RL_INLINE double rl_clamped_53(double x, double low, double high)
+{
+    return x <= low ? low : x >= high ? high : x;
+}
+
+/* Its derivative. */
+RL_INLINE float rl_clamped_d1_24(float x, double low, double high)
+{
+    return x <= rl_float_below(low) ? 0 : x >= -rl_float_below(-high) ? 0 : constant(1, x);
+}
+
+RL_INLINE double rl_clamped_d1_53(double x, double low, double high)
+{
+    return x <= low ? 0 : x >= high ? 0 : constant(1, x);
+}
+
+/* |x| - a with the sign of x, a >= 0; 0 where it is less. a is taken in two parts, and what the first difference loses is added
+ * to the second: error < 0.51 ULP, and < 1 ULP where a is so small that its second part is not all there. */
+RL_INLINE float rl_shrunk_24(float x, double a)
+{
+    const float below = rl_float_below(a), nearest = (float)a, hi = nearest < __builtin_inff() ? nearest : below;
+    const float lo = (float)(a - (double)hi), size = __builtin_fabsf(x);
+    const float near = size - hi, low = ((size - near) - hi) - lo;
+    const float shrunk = near + (near < __builtin_inff() ? low : 0); /* infinities have no low part */
+    return size > below ? __builtin_copysignf(shrunk, x) : constant(0, x);
+}
+
+RL_INLINE double rl_shrunk_53(double x, double a)
+{
+    return x > a ? x - a : x < -a ? x + a : constant(0, x);
+}
+
+/* ---- Parabolas ---- */
+
 /* (a + b) / 6, of relative error < 2^-52. */
 RL_INLINE double rl_sixth_24(double a, double b)
 {
@@ -73,6 +138,20 @@ RL_INLINE rl_pair_single rl_sixth_single(float a, float b)
     return (rl_pair_single){hi, rl_madd_single(sum, sixth_low, rl_madd_single(sum_low, sixth, product_low))};
 }
 
+/* (x + 3) / 6, |x| <= 3. Error < 0.51 ULP. */
+RL_INLINE float rl_hard_sigmoid_slope_single(float x)
+{
+    const rl_pair_single sixth = rl_sixth_single(x, 3);
+    return sixth.hi + sixth.lo;
+}
+
+/* hard_sigmoid', 1/6 in two parts. */
+RL_INLINE rl_slope_single rl_hard_sigmoid_d1_single(float x)
+{
+    const bool flat = (x <= -3) | (x >= 3);
+    return (rl_slope_single){flat ? 0 : constant(0x1.555556p-3F, x), flat ? 0 : -0x1.555556p-28F, false};
+}
+
 /* |x| <= 3. Error < 0.51 ULP, subnormals included: one rounding. The sign is that of x at +-0 too. */
 RL_INLINE float rl_hard_swish_bend_single(float x)
 {
@@ -89,6 +168,26 @@ RL_INLINE rl_slope_single rl_hard_swish_d1_single(float x)
 }
 
 #endif
+
+RL_INLINE double rl_hard_sigmoid_slope_24(double x)
+{
+    return rl_sixth_24(x, 3);
+}
+
+RL_INLINE double rl_hard_sigmoid_slope_53(double x)
+{
+    return rl_sixth_53(x, 3);
+}
+
+RL_INLINE double rl_hard_sigmoid_d1_24(double x)
+{
+    return ((x <= -3) | (x >= 3)) ? 0 : constant(1.0 / 6, x);
+}
+
+RL_INLINE double rl_hard_sigmoid_d1_53(double x)
+{
+    return rl_hard_sigmoid_d1_24(x);
+}
 
 /* Error as rl_dd_times. */
 RL_INLINE double rl_hard_swish_bend_53(double x)
@@ -121,7 +220,12 @@ RL_INLINE double rl_sparse_plus_bend_53(double x)
 }
 
 #define line(start, a, x, origin) rl_line(start, a, x, origin)
-#define sixth(a, b) RL_AT_PRECISION(rl_sixth)(a, b)
+#define is_within(x, a) RL_AT_PRECISION(rl_is_within)(x, a)
+#define clamped(x, low, high) RL_AT_PRECISION(rl_clamped)(x, low, high)
+#define clamped_d1(x, low, high) RL_AT_PRECISION(rl_clamped_d1)(x, low, high)
+#define shrunk(x, a) RL_AT_PRECISION(rl_shrunk)(x, a)
+#define hard_sigmoid_slope(x) RL_AT_PRECISION(rl_hard_sigmoid_slope)(x)
+#define hard_sigmoid_d1(x) RL_AT_PRECISION(rl_hard_sigmoid_d1)(x)
 #define hard_swish_bend(x) RL_AT_PRECISION(rl_hard_swish_bend)(x)
 #define hard_swish_d1(x) RL_AT_PRECISION(rl_hard_swish_d1)(x)
 #define sparse_plus_bend(x) RL_AT_PRECISION(rl_sparse_plus_bend)(x)
