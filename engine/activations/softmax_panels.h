@@ -362,7 +362,7 @@ static double sum_of_row(size_t n, const float *a)
 
 RL_INLINE bool is_moderate(double sum)
 {
-    return sum >= -0x1p100 && sum <= 0x1p100;
+    return rl_magnitude(sum) <= 0x1p100;
 }
 
 #endif
