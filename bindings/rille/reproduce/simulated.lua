@@ -56,6 +56,44 @@ local function glorot_weights(quick)
     return 10 ^ sum
 end
 
+-- The orthogonal factor U of x = U P, P symmetric, by Newton and Schulz's iteration; x: as wide as high, entries about alike,
+-- so that its largest singular value is some 2 / sqrt(n) of its norm.
+local function polar_factor(x)
+    x = x * (math.sqrt(x:size(1)) / (2.1 * x:norm():item()))
+    for _ = 1, 60 do
+        local before = x
+        x = x * 1.5 - x:matmul(x:t()):matmul(x) * 0.5
+        if (x - before):norm():item() < 1e-10 then
+            break
+        end
+    end
+    return x
+end
+
+-- The mean singular value of the Jacobian of tanh layers 2 to 5, at one digit; bound(inputs, outputs): of the uniform weights.
+-- The sum of singular values is tr(U^T J).
+local function glorot_singular_value(bound)
+    return function(quick)
+        local n, mean = quick and 100 or 400, 0
+        local function draw(inputs, outputs)
+            return (rille.rand({ inputs, outputs }, FLOAT64) * 2 - 1) * bound(inputs, outputs)
+        end
+        local digit = require("rille.data").digits().train.x:narrow(1, 1, 1):to("float64")
+        local h = digit:matmul(draw(digit:size(2), n)):tanh()
+        for _ = 2, 5 do
+            local weight = draw(n, n)
+            local z = h:matmul(weight)
+            local jacobian = weight * rille.derivative("tanh", z)
+            mean = mean + (polar_factor(jacobian) * jacobian):sum():item() / n / 4
+            h = z:tanh()
+        end
+        return mean
+    end
+end
+
+local function standard_bound(inputs) return 1 / math.sqrt(inputs) end
+local function normalized_bound(inputs, outputs) return math.sqrt(6 / (inputs + outputs)) end
+
 -- A rectifier's signal over 30 layers with n Var W = w2, in relation to the layer before: log10 of the norm of all.
 local function he_signal(w2)
     return function(quick)
@@ -137,19 +175,8 @@ local function relu_variance(quick)
     return sum
 end
 
--- A random orthogonal matrix: the polar factor of a Gaussian one, by Newton and Schulz's iteration.
 local function orthogonal(n)
-    local x = normal(n, n, 1)
-    x = x / (2.1 * math.sqrt(n)) -- singular values below 1
-    for _ = 1, 60 do
-        local next_x = x * 1.5 - x:matmul(x:t()):matmul(x) * 0.5
-        local moved = (next_x - x):norm():item()
-        x = next_x
-        if moved < 1e-10 then
-            break
-        end
-    end
-    return x
+    return polar_factor(normal(n, n, 1))
 end
 
 -- Mean over nets of the eigenvalues' variance with orthogonal weights; slope: as jacobian_product's, of n.
@@ -210,6 +237,8 @@ local GLOROT, HE, PENNINGTON = "Glorot & Bengio 2010", "He 2015", "Pennington 20
 return {
     { GLOROT, "standard weights: backward variance, a layer", 1 / 3, { 0.05 }, glorot_backward },
     { GLOROT, "weights' gradient, variance first / last", 1, { 0.05, quick = 0.1 }, glorot_weights },
+    { GLOROT, "standard: a layer's mean singular value", 0.5, 0.05, glorot_singular_value(standard_bound) },
+    { GLOROT, "normalized: a layer's mean singular value", 0.8, 0.05, glorot_singular_value(normalized_bound) },
     { HE, "n Var W = 2: relu's signal over 30 layers", 1, { 0.1, quick = 0.4 }, he_signal(2) },
     { HE, "n Var W = 1: relu's signal over 30 layers", 2 ^ -15, { 0.1, quick = 0.4 }, he_signal(1) },
     { "Schoenholz 2017", "tanh nets, sigma_w² = 1.3: chi", 0.8802, { 0.03 }, tanh_growth },
