@@ -86,7 +86,9 @@ bool rl_check_names(rille_context *cx, const char *operation, int count, const c
                     rl_counted(cx, i), names[i] == NULL ? "NULL" : "empty");
             return false;
         }
-    const size_t bytes = (size_t)(count > 0 ? count : 0) * sizeof names[0];
+    if (count <= 0)
+        return true;
+    const size_t bytes = (size_t)count * sizeof names[0];
     const char **sorted = rl_allocate(cx, bytes);
     if (sorted == NULL)
         return false;

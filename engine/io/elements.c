@@ -7,12 +7,12 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "files are written as elements lie in memory, and meant to be little-endian");
 
 const rl_stored rl_stored_types[] = {
-    {"float32", "F32", 'f', 4, RILLE_FLOAT32}, {"float64", "F64", 'f', 8, RILLE_FLOAT64},
-    {"int64", "I64", 'i', 8, RILLE_INT64},     {"uint8", "U8", 'u', 1, RILLE_UINT8},
-    {"bool", "BOOL", 'b', 1, RILLE_BOOL},      {"float16", "F16", 'f', 2, RILLE_FLOAT32},
-    {"bfloat16", "BF16", 0, 2, RILLE_FLOAT32}, {"int8", "I8", 'i', 1, RILLE_INT64},
-    {"int16", "I16", 'i', 2, RILLE_INT64},     {"int32", "I32", 'i', 4, RILLE_INT64},
-    {"uint16", "U16", 'u', 2, RILLE_INT64},    {"uint32", "U32", 'u', 4, RILLE_INT64},
+    {"float32", "F32", 4, RILLE_FLOAT32, 'f'}, {"float64", "F64", 8, RILLE_FLOAT64, 'f'},
+    {"int64", "I64", 8, RILLE_INT64, 'i'},     {"uint8", "U8", 1, RILLE_UINT8, 'u'},
+    {"bool", "BOOL", 1, RILLE_BOOL, 'b'},      {"float16", "F16", 2, RILLE_FLOAT32, 'f'},
+    {"bfloat16", "BF16", 2, RILLE_FLOAT32, 0}, {"int8", "I8", 1, RILLE_INT64, 'i'},
+    {"int16", "I16", 2, RILLE_INT64, 'i'},     {"int32", "I32", 4, RILLE_INT64, 'i'},
+    {"uint16", "U16", 2, RILLE_INT64, 'u'},    {"uint32", "U32", 4, RILLE_INT64, 'u'},
 };
 const int rl_stored_type_count = (int)(sizeof rl_stored_types / sizeof rl_stored_types[0]);
 

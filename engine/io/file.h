@@ -47,9 +47,9 @@ bool rl_source_at_end(rl_source *source);
 typedef struct rl_stored {
     const char *name;        /* "float16" */
     const char *safetensors; /* "F16" */
-    char kind;               /* NumPy's: b i u f; 0 for bfloat16, which NumPy has not */
     size_t size;             /* bytes an element */
     rille_dtype dtype;
+    char kind; /* NumPy's: b i u f; 0 for bfloat16, which NumPy has not */
 } rl_stored;
 extern const rl_stored rl_stored_types[];
 extern const int rl_stored_type_count;

@@ -205,7 +205,7 @@ size_t rl_npy_header(const rille_tensor *t, char header[RL_NPY_HEADER])
     while ((BEFORE + n + 1) % LINE != 0)
         text[n++] = ' ';
     text[n++] = '\n';
-    memcpy(header, "\x93NUMPY\1\0", 8);
+    memcpy(header, (const char[]){'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0}, 8);
     header[8] = (char)(n & 255);
     header[9] = (char)(n >> 8);
     return BEFORE + n;

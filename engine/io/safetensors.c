@@ -50,7 +50,7 @@ static int read_integers(const json_t *list, int least, int most, int64_t *integ
 /* `left`: bytes behind the header, which begins at `behind`. */
 static bool read_entry(rl_source *source, const json_t *said, uint64_t behind, uint64_t left, rl_entry *entry)
 {
-    int64_t offsets[2], numel;
+    int64_t offsets[2] = {0}, numel;
     const char *dtype = json_string_value(json_object_get(said, "dtype"));
     source->entry = entry->name;
     if (!json_is_object(said) || json_object_size(said) != 3 || dtype == NULL)

@@ -121,6 +121,26 @@ describe("data.csv", function()
         assert.same({ 2, 1, 2 }, t.y:totable())
     end)
 
+    it("reads or refuses anything", function()
+        local pieces, read, refused = { "a", "1", "-2.5", ",", ",", "\n", "\n", "\r\n", '"', '""', " ", "\xff", "NA" }, 0, 0
+        local draw = require "rille.data.stream"(3)
+        for _ = 1, 500 do
+            local content = {}
+            for i = 1, 1 + draw.below(10) do
+                content[i] = pieces[1 + draw.below(#pieces)]
+            end
+            local ok, t = pcall(data.csv, write("t.csv", table.concat(content)))
+            if ok then
+                read = read + 1
+                assert.same({ t.rows, #t.names }, t.x:shape())
+            else
+                refused = refused + 1
+                assert.is_truthy(t:find("csv: " .. folder .. "/t.csv: ", 1, true), t)
+            end
+        end
+        assert.is_true(read > 50 and refused > 50, ("%d read, %d refused"):format(read, refused))
+    end)
+
     it("says what is wrong, and where", function()
         local function refused(content, options)
             return message_of(data.csv, write("t.csv", content), options)
