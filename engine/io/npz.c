@@ -55,7 +55,7 @@ static rille_tensor *read_array(rille_archive *archive, const rl_entry *entry)
 }
 
 /* Fills in what the archive's directory says of an entry, and copies its name, without the suffix, to *names. */
-static bool list_entry(const rille_archive *archive, uint64_t file_size, rl_entry *entry, char **names)
+static bool list_entry(const rille_archive *archive, rl_entry *entry, char **names)
 {
     zip_stat_t about;
     const zip_uint64_t needed =
@@ -68,8 +68,7 @@ static bool list_entry(const rille_archive *archive, uint64_t file_size, rl_entr
         return refuse(archive, about.name, "an entry that is no " SUFFIX " file") == RILLE_OK;
     if (about.encryption_method != ZIP_EM_NONE || (!stored && about.comp_method != ZIP_CM_DEFLATE))
         return refuse(archive, about.name, "an entry is to be stored or deflated, and not encrypted") == RILLE_OK;
-    if (about.comp_size > file_size ||
-        (stored ? about.size != about.comp_size : about.size / RL_MOST_INFLATED > about.comp_size))
+    if (stored ? about.size != about.comp_size : about.size / RL_MOST_INFLATED > about.comp_size)
         return refuse(archive, about.name, "its packed bytes cannot hold what its size says") == RILLE_OK;
     entry->size = about.size;
     entry->name = memcpy(*names, about.name, length - SUFFIX_LENGTH); /* a zero byte is behind it */
@@ -82,12 +81,13 @@ static void close_archive(rille_archive *archive)
     zip_discard(archive->opened);
 }
 
-static zip_t *open_zip(rille_context *cx, const char *path, uint64_t *size)
+static zip_t *open_zip(rille_context *cx, const char *path)
 {
-    int code = 0, file = rl_open_file(cx, "read_npz", path, size);
+    uint64_t size;
+    int code = 0, file = rl_open_file(cx, "read_npz", path, &size);
     if (file < 0)
         return NULL;
-    zip_t *zip = zip_fdopen(file, ZIP_CHECKCONS, &code); /* which takes no name twice */
+    zip_t *zip = zip_fdopen(file, ZIP_CHECKCONS, &code); /* which takes no name twice, and packed bytes that are there only */
     if (zip != NULL)
         return zip;
     zip_error_t error;
@@ -100,9 +100,8 @@ static zip_t *open_zip(rille_context *cx, const char *path, uint64_t *size)
 
 rille_archive *rille_open_npz(rille_context *cx, const char *path)
 {
-    uint64_t size = 0;
     size_t text = 0;
-    zip_t *zip = cx == NULL ? NULL : open_zip(cx, path, &size);
+    zip_t *zip = cx == NULL ? NULL : open_zip(cx, path);
     if (zip == NULL)
         return NULL;
     const zip_int64_t count = zip_get_num_entries(zip, 0);
@@ -121,7 +120,7 @@ rille_archive *rille_open_npz(rille_context *cx, const char *path)
     char *names = archive->text;
     for (int i = 0; i < archive->count; i++) {
         archive->entry[i].start = (uint64_t)i;
-        if (!list_entry(archive, size, &archive->entry[i], &names)) {
+        if (!list_entry(archive, &archive->entry[i], &names)) {
             rille_archive_close(archive);
             return NULL;
         }

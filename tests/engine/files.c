@@ -279,12 +279,22 @@ Test(files, npy_refused)
 
 /* ---- npz ---- */
 
+/* Where these bytes are first. */
+static unsigned char *find(unsigned char *bytes, size_t n, const char *what, size_t length)
+{
+    for (unsigned char *at = bytes; at + length <= bytes + n; at++)
+        if (memcmp(at, what, length) == 0)
+            return at;
+    cr_assert_fail("%s is not there", what);
+    return NULL;
+}
+
 Test(files, npz)
 {
     rille_context *cx = open_with(1, 0);
     rille_tensor *x = sample(cx, RILLE_FLOAT32), *y = rille_transpose(sample(cx, RILLE_INT64), 0, 1), *each[] = {x, y};
     const char *names[] = {"aa", "ab"};
-    unsigned char bytes[2048], *found = bytes;
+    unsigned char bytes[2048];
     for (int compressed = 0; compressed < 2; compressed++) {
         cr_expect_eq(rille_write_npz(cx, path, 2, names, each, compressed != 0), RILLE_OK);
         rille_archive *archive = rille_open_npz(cx, path);
@@ -300,9 +310,8 @@ Test(files, npz)
     }
     size_t n = read_file(bytes, sizeof bytes);
     expect_whole(cx, read_npz, bytes, n);
-    while (found < bytes + n - 6) /* both become aa.npy */
-        if (memcmp(++found, "ab.npy", 6) == 0)
-            found[1] = 'a';
+    for (int i = 0; i < 2; i++) /* in the entry, and in the directory, both become aa.npy */
+        find(bytes, n, "ab.npy", 6)[1] = 'a';
     expect_refused(cx, read_npz, "read_npz", bytes, n, "not an .npz file: File already exists");
     EXPECT_STATUS(cx, rille_write_npz(cx, path, 2, (const char *[]){"a", "a"}, each, false), RILLE_ERROR_ARGUMENT,
                   "write_npz: the name 'a' is there twice");
@@ -311,6 +320,25 @@ Test(files, npz)
     EXPECT_STATUS(cx, rille_write_npz(cx, path, 0, NULL, NULL, false), RILLE_ERROR_ARGUMENT,
                   "write_npz: an .npz file without arrays cannot be written");
     expect_refused(cx, read_npz, "read_npz", "hello", 5, "not an .npz file: Not a zip archive");
+    rille_close(cx);
+}
+
+Test(files, npz_that_lies)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *t = rille_from(cx, RILLE_UINT8, SHAPE(4), "abcd");
+    const char *name = "t";
+    unsigned char bytes[1024];
+    cr_assert_eq(rille_write_npz(cx, path, 1, &name, &t, false), RILLE_OK);
+    size_t n = read_file(bytes, sizeof bytes);
+    find(bytes, n, "abcd", 4)[0] = 'A';
+    expect_refused(cx, read_npz, "read_npz", bytes, n, "'t': it cannot be read to its end: CRC error (byte 132)");
+    cr_assert_eq(rille_write_npz(cx, path, 1, &name, &t, true), RILLE_OK);
+    n = read_file(bytes, sizeof bytes);
+    enum { OF_ENTRY = 22, OF_DIRECTORY = 24 }; /* where the size is that it unpacks to */
+    memcpy(find(bytes, n, "PK\3\4", 4) + OF_ENTRY, "\xff\xff\xff\x7f", 4);
+    memcpy(find(bytes, n, "PK\1\2", 4) + OF_DIRECTORY, "\xff\xff\xff\x7f", 4);
+    expect_refused(cx, read_npz, "read_npz", bytes, n, "'t.npy': its packed bytes cannot hold what its size says");
     rille_close(cx);
 }
 
