@@ -114,6 +114,20 @@ bool rl_source_at_end(rl_source *source)
     return got == 0;
 }
 
+rille_tensor *rl_read_file(rille_context *cx, const char *operation, const char *path, rille_tensor *(*read)(rl_source *))
+{
+    rl_source source;
+    if (cx == NULL || !rl_source_open(cx, operation, path, &source))
+        return NULL;
+    rille_tensor *t = read(&source);
+    if (t != NULL && !rl_source_at_end(&source)) {
+        rille_free(t);
+        t = NULL;
+    }
+    rl_source_close(&source);
+    return t;
+}
+
 /* ---- Writing ---- */
 
 /* Where a chain of symbolic links ends, whether or not a file is there yet. NULL where memory is out, or it has no end. */

@@ -29,14 +29,5 @@ static rille_tensor *read_open(rl_source *source)
 
 rille_tensor *rille_read_idx(rille_context *cx, const char *path)
 {
-    rl_source source;
-    if (cx == NULL || !rl_source_open(cx, "read_idx", path, &source))
-        return NULL;
-    rille_tensor *t = read_open(&source);
-    if (t != NULL && !rl_source_at_end(&source)) {
-        rille_free(t);
-        t = NULL;
-    }
-    rl_source_close(&source);
-    return t;
+    return rl_read_file(cx, "read_idx", path, read_open);
 }

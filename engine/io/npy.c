@@ -178,16 +178,7 @@ rille_tensor *rl_read_npy(rl_source *source)
 
 rille_tensor *rille_read_npy(rille_context *cx, const char *path)
 {
-    rl_source source;
-    if (cx == NULL || !rl_source_open(cx, "read_npy", path, &source))
-        return NULL;
-    rille_tensor *t = rl_read_npy(&source);
-    if (t != NULL && !rl_source_at_end(&source)) {
-        rille_free(t);
-        t = NULL;
-    }
-    rl_source_close(&source);
-    return t;
+    return rl_read_file(cx, "read_npy", path, rl_read_npy);
 }
 
 /* ---- Writing ---- */
