@@ -114,18 +114,18 @@ bool rl_source_at_end(rl_source *source)
     return got == 0;
 }
 
-rille_tensor *rl_read_file(rille_context *cx, const char *operation, const char *path, rille_tensor *(*read)(rl_source *))
+rille_tensor *rl_read_file(rille_context *cx, const char *operation, const char *path, rille_tensor *(*parse)(rl_source *))
 {
     rl_source source;
     if (cx == NULL || !rl_source_open(cx, operation, path, &source))
         return NULL;
-    rille_tensor *t = read(&source);
+    rille_tensor *t = parse(&source);
     if (t != NULL && !rl_source_at_end(&source)) {
         rille_free(t);
         t = NULL;
     }
     rl_source_close(&source);
-    return t;
+    return t; /* cppcheck-suppress returnDanglingLifetime ; a tensor, which holds no source */
 }
 
 /* ---- Writing ---- */

@@ -41,8 +41,8 @@ bool rl_source_read(rl_source *source, void *into, size_t n);
 /* false, with a message, where there are bytes left, or the checksum disagrees. */
 bool rl_source_at_end(rl_source *source);
 
-/* What `read` makes of the whole file at path; NULL, with a message, also where it leaves something of it. */
-rille_tensor *rl_read_file(rille_context *cx, const char *operation, const char *path, rille_tensor *(*read)(rl_source *));
+/* What `parse` makes of the whole file at path; NULL, with a message, also where it leaves something of it. */
+rille_tensor *rl_read_file(rille_context *cx, const char *operation, const char *path, rille_tensor *(*parse)(rl_source *));
 
 /* ---- Elements ---- */
 
