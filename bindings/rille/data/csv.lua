@@ -45,7 +45,7 @@ end
 local function parse(path, content, separator)
     local columns, row, column, at = {}, 1, 1, content:sub(1, 3) == "\u{feff}" and 4 or 1
     local ends = "[\r\n" .. (separator:find("%w") and "" or "%") .. separator .. "]"
-    local zero = content:find("\0", 1, true)
+    local separates, zero = separator:byte(), content:find("\0", 1, true)
     if zero then
         fail(path, content, zero, "a zero byte: this is no text")
     end
@@ -58,9 +58,9 @@ local function parse(path, content, separator)
             after = content:find(ends, at) or #content + 1
             cell = content:sub(at, after - 1)
         end
-        local mark = content:sub(after, after)
-        local ended = mark ~= separator
-        if mark ~= "" and ended and mark ~= "\r" and mark ~= "\n" then
+        local mark = content:byte(after) -- nil at the end
+        local ended = mark ~= separates
+        if mark and ended and mark ~= 13 and mark ~= 10 then
             fail(path, content, after, "text behind a closing quote")
         end
         local empty = ended and column == 1 and after == start
@@ -72,7 +72,7 @@ local function parse(path, content, separator)
             end
             columns[column][row] = cell
         end
-        at = after + (content:sub(after, after + 1) == "\r\n" and 2 or 1)
+        at = after + (mark == 13 and content:byte(after + 1) == 10 and 2 or 1)
         column = column + 1
         if ended then
             if not empty and column <= #columns then
@@ -88,8 +88,11 @@ end
 
 -- A decimal number, spaces around it; nil where it is none.
 local function number_of(cell)
-    return cell:find("^%s*[+-]?[%d.][%d.eE+-]*%s*$") and tonumber((cell:gsub("^%s*%+", "")))
-        or cell:find("^%s*[+-]?[iI]nf%s*$") and (cell:find("-", 1, true) and -math.huge or math.huge) or nil
+    if cell:find("^%s*[+-]?[%d.][%d.eE+-]*%s*$") then
+        return tonumber(cell) or tonumber((cell:gsub("^%s*%+", "")))
+    elseif cell:find("^%s*[+-]?[iI]nf%s*$") then
+        return cell:find("-", 1, true) and -math.huge or math.huge
+    end
 end
 
 -- The cells as numbers, missing ones as NaN; nil where one is a word.
