@@ -122,8 +122,8 @@ for _, activation in ipairs(ACTIVATIONS) do
 end
 print(("%d hidden layers of %d units, He's start, SGD, batches of %d, means of %d nets, seed %d\n"
     .. "silent: share of hidden units whose input is below 0 for all %d training images (dead, for relu); back: units that\n"
-    .. "were silent after one epoch and not after the next; not finite: nets whose loss stopped being a number"):format(o.depth, o.width, o.batch, o.nets, o.seed,
-    digits.train.x:size(1)))
+    .. "were silent after one epoch and not after the next; not finite: nets whose loss stopped being a number"):format(o.depth,
+    o.width, o.batch, o.nets, o.seed, digits.train.x:size(1)))
 print(text.table({ "<activation", "lr", "silent, start", "after 1 epoch", "after " .. o.epochs, "back", "test accuracy",
     "not finite" }, rows))
 experiment.save(o, { { "dying-relu", { title = "Dead relu units by learning rate", xlabel = "epoch",

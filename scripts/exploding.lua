@@ -93,7 +93,6 @@ for i, scale in ipairs(o.scales) do
     local net = make_net(scale)
     local probe = flow.probe(net)
     rille.cross_entropy(net(x), y):backward()
-    probe:record()
     local pass = probe:latest()
     probe:detach()
     local row, direction = first_broken(pass)
@@ -129,6 +128,7 @@ experiment.save(o, { { "exploding", { title = "log10 of the norm of each layer's
 experiment.verdict({
     { off <= 2, off <= 2 and ("layers break where theory has them break, within %d"):format(off)
         or "layers break elsewhere than theory has them break" },
-    { #breaks > 0 and fine > 0, ("%d of %d nets are not finite in their first pass; %d train on"):format(#breaks, #o.scales, fine) },
+    { #breaks > 0 and fine > 0, ("%d of %d nets are not finite in their first pass; %d train on"):format(#breaks,
+        #o.scales, fine) },
 }, ("A layer multiplies the signal by the factor of its weights, %d by its power %d. The first pass breaks with: %s.")
     :format(o.depth, o.depth, #breaks > 0 and table.concat(breaks, ", ") or "none of the factors"))

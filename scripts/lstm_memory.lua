@@ -100,8 +100,8 @@ print(("|dL/dx| k steps before the last, over that of 1 step before; %d hidden u
     .. "near 0")
     :format(o.width, o.batch, o.steps, o.nets, o.seed))
 print(text.table(columns, rows))
-experiment.save(o, { { "lstm-memory", { title = "How much of the loss's gradient reaches back k steps", xlabel = "steps back, k",
-    ylabel = "log10 |dL/dx_k| / |dL/dx_1|", palette = "ordered", series = series } } })
+experiment.save(o, { { "lstm-memory", { title = "How much of the loss's gradient reaches back k steps",
+    xlabel = "steps back, k", ylabel = "log10 |dL/dx_k| / |dL/dx_1|", palette = "ordered", series = series } } })
 
 local function left(name)
     return results[name].mean[#results[name].mean]
@@ -117,7 +117,7 @@ for _, name in ipairs { "GRU", "LSTM, forget bias 0", "LSTM, forget bias 1" } do
     table.insert(claims, { math.abs(10 ^ (r.rate - r.theory) - 1) < 0.05, ("%s: %.3f a step, theory %.3f"):format(name,
         10 ^ r.rate, 10 ^ r.theory) })
 end
-experiment.verdict(claims, ("After %d steps an untrained RNN has %s of the gradient left, a GRU %s, an LSTM %s with forget bias "
-    .. "0 and %s with 5: what the forget gate keeps, step by step, is what is remembered. Where theory has more than 1 a "
-    .. "step, the state grows until it saturates, and the gradient stays near where it is."):format(o.steps - 1, text.power(rnn),
-    text.power(gru), text.power(short), text.power(long)))
+experiment.verdict(claims, ("After %d steps an untrained RNN has %s of the gradient left, a GRU %s, an LSTM %s with forget "
+    .. "bias 0 and %s with 5: what the forget gate keeps, step by step, is what is remembered. Where theory has more than 1 a "
+    .. "step, the state grows until it saturates, and the gradient stays near where it is."):format(o.steps - 1,
+    text.power(rnn), text.power(gru), text.power(short), text.power(long)))

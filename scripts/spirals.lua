@@ -45,7 +45,7 @@ local function train(entry)
     local net = make_net(entry)
     local probe = flow.probe(net)
     rille.cross_entropy(net(x), y):backward()
-    local hidden = flow.split(probe:record(0))
+    local hidden = flow.split(probe:latest())
     probe:detach()
     local run = { name = entry.name,
         ratio = hidden[1].weight_gradient_log10_norm - hidden[o.depth].weight_gradient_log10_norm }
