@@ -138,7 +138,7 @@ describe("scripts/", function()
     it("lstm_memory.lua: the forget bias decides how far a gradient reaches", function()
         local said = run_well("lstm_memory", "--nets 2 --batch 4")
         local count = 0
-        for name, measured, theory in said:gmatch("\n(%u%u%u[^\n]-)%s%s+1%.0%s[^\n]-(%S+)%s+(%S+)\n") do
+        for name, measured, theory in said:gmatch("\n(%u%u%u[^\n]-)%s%s+1%.0%s[^\n]-(%S+)%s+(%S+)%f[\n]") do
             count = count + 1
             if name ~= "LSTM, forget bias 2" and name ~= "LSTM, forget bias 5" then
                 close(1, tonumber(measured) / tonumber(theory), 0.05)
