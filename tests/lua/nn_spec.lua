@@ -500,6 +500,43 @@ describe("hooks", function()
         assert.is_nil(seen)
     end)
 
+    it("may put another input in the place of the first, before forward", function()
+        local layer = nn.ReLU()
+        layer:register_forward_pre_hook(function(_, inputs)
+            return -inputs[1]
+        end)
+        assert.same({ 1, 0 }, layer(rille.tensor { -1, 3 }):totable())
+    end)
+
+    it("see the gradient on its way back, and may replace it", function()
+        local net, seen = nn.Sequential { nn.Linear(2, 2, { bias = false }), nn.Tanh() }, {}
+        net[1].weight:copy_(rille.tensor { { 1, 0 }, { 0, 1 } })
+        local function see(module, gradient)
+            seen[#seen + 1] = { module, gradient:totable() }
+        end
+        local handle = net[1]:register_backward_hook(see)
+        local twice = net[1]:register_backward_hook(see)
+        local triple = net[2]:register_backward_hook(function(_, gradient)
+            return gradient * 3
+        end)
+        local x = rille.zeros(1, 2, { requires_grad = true })
+        net(x):sum():backward()
+        assert.same({ { net[1], { { 3, 3 } } }, { net[1], { { 3, 3 } } } }, seen)
+        assert.same({ { 3, 3 } }, x.grad:totable())
+        twice:remove()
+        twice:remove()
+        triple:remove()
+        net(x):sum():backward()
+        assert.same({ net[1], { { 1, 1 } } }, seen[3])
+        assert.equal(3, #seen)
+        handle:remove()
+        net(x):sum():backward()
+        assert.equal(3, #seen)
+        rille.no_grad(net, x)
+        assert.equal("bad argument #1 to 'register_backward_hook' (function expected, got number)",
+            message_of(net.register_backward_hook, net, 1))
+    end)
+
     it("run before forward too, and may remove themselves", function()
         local layer, calls, handle = nn.ReLU(), 0, nil
         handle = layer:register_forward_pre_hook(function(_, inputs)

@@ -39,7 +39,8 @@ function Module.extend(class, name)
         __index = class,
         __name = "class " .. name,
         __call = function(new, ...)
-            local state = { class = new, fields = {}, kinds = {}, order = {}, declared = {}, hooks = {}, pre_hooks = {} }
+            local state = { class = new, fields = {}, kinds = {}, order = {}, declared = {}, hooks = {}, pre_hooks = {},
+                backward_hooks = {} }
             local self = setmetatable({ [walks.STATE] = state }, instance)
             self:init(...)
             return self
@@ -119,11 +120,18 @@ function instance.__newindex(self, key, value)
 end
 
 -- The outputs after the hooks, which may put something else in the first one's place.
-local function run_hooks(self, hooks, inputs, output, ...)
-    for _, hook in ipairs(hooks) do
+local function run_hooks(self, state, inputs, output, ...)
+    for _, hook in ipairs(state.hooks) do
         local replaced = hook(self, inputs, output)
         if replaced ~= nil then
             output = replaced
+        end
+    end
+    if #state.backward_hooks > 0 and check.is_tensor(output) and output:requires_grad() and not output:is_leaf() then
+        for _, hook in ipairs(state.backward_hooks) do
+            output:register_hook(function(gradient)
+                return hook(self, gradient)
+            end)
         end
     end
     return output, ...
@@ -131,8 +139,8 @@ end
 
 function instance.__call(self, ...)
     local state = state_of(self)
-    local hooks, pre_hooks = state.hooks, state.pre_hooks
-    if #hooks == 0 and #pre_hooks == 0 then
+    local pre_hooks = state.pre_hooks
+    if #pre_hooks + #state.hooks + #state.backward_hooks == 0 then
         return self:forward(...)
     end
     local inputs = table.pack(...)
@@ -142,7 +150,7 @@ function instance.__call(self, ...)
             inputs[1] = replaced
         end
     end
-    return run_hooks(self, hooks, inputs, self:forward(table.unpack(inputs, 1, inputs.n)))
+    return run_hooks(self, state, inputs, self:forward(table.unpack(inputs, 1, inputs.n)))
 end
 
 function instance.__len(self)
@@ -169,13 +177,15 @@ local function add_hook(self, list, name, hook)
     table.insert(state[list], hook)
     local handle = {}
     function handle.remove()
-        local rest = {}
+        local rest, gone = {}, handle.removed -- a function that was registered twice runs once more
         for _, other in ipairs(state[list]) do
-            if other ~= hook then
+            if other == hook and not gone then
+                gone = true
+            else
                 rest[#rest + 1] = other
             end
         end
-        state[list] = rest
+        state[list], handle.removed = rest, true
     end
     return handle
 end
@@ -190,6 +200,13 @@ end
 -- the first input's place. Returns a handle: handle:remove() ends it.
 function Module:register_forward_pre_hook(hook)
     return add_hook(self, "pre_hooks", "register_forward_pre_hook", hook)
+end
+
+--- hook(module, gradient) runs in every backward pass, with the loss's gradient with respect to this module's first output, if
+-- an operation made that; what it returns, if not nil, takes the gradient's place (see t:register_hook). Returns a handle:
+-- handle:remove() ends it for passes forward from then on.
+function Module:register_backward_hook(hook)
+    return add_hook(self, "backward_hooks", "register_backward_hook", hook)
 end
 
 --- Where the module stands in the net it belongs to: "net[3].inner"; nil where it belongs to none.
