@@ -213,6 +213,13 @@ xi_q            1.785  layers in which the variance comes e times as near to q]]
             tostring(flow.theory("tanh", { sigma_w = math.sqrt(1.3), sigma_b = SIGMA_B })))
     end)
 
+    it("takes its options in a second call, too", function()
+        assert.equal(tostring(flow.theory("tanh", { sigma_w = 1.2 })), tostring(flow.theory "tanh" { sigma_w = 1.2 }))
+        local ok, message = pcall(flow.theory, "tahn")
+        assert.is_false(ok)
+        assert.matches("no activation 'tahn'; did you mean 'tanh'%?", message)
+    end)
+
     it("says what is wrong with its arguments", function()
         for message, arguments in pairs {
             ["bad argument #1 to 'theory' (name, entry or module of an activation expected, got nil)"] =
@@ -221,7 +228,7 @@ xi_q            1.785  layers in which the variance comes e times as near to q]]
                 { nn.Linear(2, 2), { sigma_w = 1 } },
             ["no activation 'tahn'; did you mean 'tanh'?"] = { "tahn", { sigma_w = 1 } },
             ["bad argument #2 to 'theory' (option 'sigma_w' is missing: a weight's deviation times sqrt(fan_in))"] =
-                { "tanh" },
+                { "tanh", {} },
             ["bad argument #2 to 'theory' (option 'sigma_w': finite number > 0 expected, got 0)"] = { "tanh", { sigma_w = 0 } },
             ["bad argument #2 to 'theory' (option 'sigma_b': finite number >= 0 expected, got nan)"] =
                 { "tanh", { sigma_w = 1, sigma_b = 0 / 0 } },

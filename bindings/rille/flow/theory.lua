@@ -242,8 +242,14 @@ end
 
 --- The theory of one activation: a name, an entry, a script's own, or an activation module. options: sigma_w (must be given),
 -- sigma_b (0), q0 (1: the variance of the first pre-activations, which decides where there are several fixed points),
--- parameters (table by name). See above for what it returns.
+-- parameters (table by name). See above for what it returns. Without options, the function of them: theory("tanh"){sigma_w = 1}.
 function theory.theory(activation, options)
+    if options == nil then
+        moments.of(1, "theory", activation)
+        return function(given)
+            return theory.theory(activation, given or {})
+        end
+    end
     options = theory.options("theory", options)
     local m = moments.of(1, "theory", activation, options.parameters)
     local w2, b2 = options.sigma_w ^ 2, options.sigma_b ^ 2
