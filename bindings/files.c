@@ -112,6 +112,18 @@ static int save_npy(lua_State *L)
     return 0;
 }
 
+/* rille.write_file(path, text): whole or not at all; a file that is there is replaced by a complete one */
+static int write_file(lua_State *L)
+{
+    size_t n;
+    const char *path = check_path(L, 1);
+    if (lua_type(L, 2) != LUA_TSTRING)
+        rlua_bad_type(L, 2, "text");
+    const char *text = lua_tolstring(L, 2, &n);
+    rlua_check(L, rille_write_file(rlua_context(L), path, text, n));
+    return 0;
+}
+
 static int compare_texts(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -244,6 +256,7 @@ const luaL_Reg rlua_file_functions[] = {
     {"save", save},
     {"save_npy", save_npy},
     {"save_npz", save_npz},
+    {"write_file", write_file},
     {"write_safetensors", write_safetensors},
     {NULL, NULL},
 };

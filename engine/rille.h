@@ -627,6 +627,7 @@ RILLE_API rille_tensor *rille_read_idx(rille_context *cx, const char *path); /* 
 RILLE_API rille_tensor *rille_read_records(rille_context *cx, const char *path, int64_t size); /* a file of records of `size` bytes each, and nothing else: uint8 [n, size] */
 RILLE_API rille_tensor *rille_read_npy(rille_context *cx, const char *path); /* NumPy's .npy, either byte order, C or Fortran order, plain or gzipped */
 RILLE_API rille_status rille_write_npy(rille_tensor *t, const char *path);
+RILLE_API rille_status rille_write_file(rille_context *cx, const char *path, const void *bytes, size_t n); /* any bytes; like all that writes here: whole or not at all */
 
 typedef struct rille_archive rille_archive; /* a file of named tensors, open for reading; belongs to the caller, who closes it before the context */
 RILLE_API rille_archive *rille_open_npz(rille_context *cx, const char *path);         /* NumPy's .npz: .npy files in a zip archive, stored or deflated */

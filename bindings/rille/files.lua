@@ -1,5 +1,6 @@
 --- rille.files: output files that are written whole or not at all.
 
+local rille = require "rille"
 local check = require "rille.check"
 
 local files = {}
@@ -43,31 +44,10 @@ function files.finish(partial, path)
     return true
 end
 
--- Is there something at path that is no ordinary file (a device, a pipe)? A rename would put a file in its place.
-local function is_special(path)
-    local quoted = files.quote(path)
-    return (os.execute(("test -e %s && test ! -f %s"):format(quoted, quoted)))
-end
-
---- Writes content to path; a file that is there already is replaced only by a complete one, a device or a pipe is written
--- to. Returns path; raises where the folder is missing, not writable or full.
+--- Writes content to path; a file that is there already is replaced only by a complete one, a link leads to the file that is,
+-- a device or a pipe is written to. Returns path; raises where the folder is missing, not writable or full.
 function files.write(path, content)
-    local special = is_special(path)
-    local partial = special and path or files.partial(path)
-    local file, message = io.open(partial, "wb")
-    if not file then
-        check.fail("cannot write '%s' (%s)", path, (message:gsub("^.*: ", "")))
-    end
-    local ok, why = file:write(content)
-    local closed, why_close = file:close()
-    if ok and closed and not special then
-        ok, why = files.finish(partial, path)
-    elseif not special then
-        os.remove(partial)
-    end
-    if not (ok and closed) then
-        check.fail("cannot write '%s' (%s)", path, why or why_close)
-    end
+    rille.write_file(path, content)
     return path
 end
 

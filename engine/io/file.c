@@ -236,3 +236,15 @@ rille_status rl_sink_close(rl_sink *sink, bool good)
     free(sink->target);
     return good ? RILLE_OK : RILLE_ERROR_IO;
 }
+
+rille_status rille_write_file(rille_context *cx, const char *path, const void *bytes, size_t n)
+{
+    rl_sink sink;
+    if (cx == NULL)
+        return RILLE_ERROR_NULL;
+    if (bytes == NULL && n > 0)
+        return rl_fail(cx, RILLE_ERROR_NULL, "write_file: the bytes are NULL");
+    if (!rl_sink_open(cx, "write_file", path, &sink))
+        return rille_error_status(cx);
+    return rl_sink_close(&sink, rl_sink_write(&sink, bytes, n)) == RILLE_OK ? RILLE_OK : rille_error_status(cx);
+}

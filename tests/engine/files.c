@@ -1,9 +1,11 @@
 /* Files: what is written comes back; what others write is read; what is broken or hostile gives a message, and nothing else. */
 #include "engine/support.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -583,6 +585,26 @@ Test(files, deep_and_large_headers)
 }
 
 /* ---- Where files are written ---- */
+
+/* What cannot be finished leaves the file that is there, and nothing else. */
+Test(files, stay_as_they_are_where_the_disk_is_full)
+{
+    rille_context *cx = open_with(1, 0);
+    char message[200], was[8] = {0};
+    static const char large[20000] = {0};
+    cr_assert_eq(rille_write_file(cx, path, "good", 4), RILLE_OK);
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){10000, RLIM_INFINITY}), 0);
+    snprintf(message, sizeof message, "write_file: cannot write '%s': File too large", path);
+    EXPECT_STATUS(cx, rille_write_file(cx, path, large, sizeof large), RILLE_ERROR_IO, message);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY}), 0);
+    FILE *file = fopen(path, "rb");
+    cr_expect(file != NULL && fread(was, 1, sizeof was, file) == 4 && strcmp(was, "good") == 0);
+    fclose(file);
+    EXPECT_STATUS(cx, rille_write_file(cx, path, NULL, 1), RILLE_ERROR_NULL, "write_file: the bytes are NULL");
+    EXPECT_STATUS(cx, rille_write_file(cx, NULL, "x", 1), RILLE_ERROR_NULL, "write_file: the path is NULL");
+    rille_close(cx);
+}
 
 Test(files, take_their_place_at_once)
 {

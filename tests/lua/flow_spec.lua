@@ -335,7 +335,7 @@ describe("flow.probe", function()
             assert.equal(#flow.columns, j)
         end
         os.remove(path)
-        assert.matches("^cannot write '/nonexistent/x.csv' %(No such file or directory%)",
+        assert.matches("^write_file: cannot write '/nonexistent/x.csv': No such file or directory",
             message_of(probe.csv, probe, "/nonexistent/x.csv"))
     end)
 

@@ -145,7 +145,7 @@ describe("the log", function()
     end)
 
     it("says why it cannot be written", function()
-        assert.equal("cannot write '/nowhere/at/all.csv' (No such file or directory)",
+        assert.equal("write_file: cannot write '/nowhere/at/all.csv': No such file or directory",
             message_of(train.loop, new_run { log = "/nowhere/at/all.csv" }))
     end)
 end)

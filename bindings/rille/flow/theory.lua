@@ -242,7 +242,7 @@ end
 
 --- The theory of one activation: a name, an entry, a script's own, or an activation module. options: sigma_w (must be given),
 -- sigma_b (0), q0 (1: the variance of the first pre-activations, which decides where there are several fixed points),
--- parameters (table by name). See above for what it returns. Without options, the function of them: theory "tanh" { sigma_w = 1 }.
+-- parameters (table by name). See above for what it returns. Without options, the function of them: theory "tanh" {...}.
 function theory.theory(activation, options)
     if options == nil then
         moments.of(1, "theory", activation)
