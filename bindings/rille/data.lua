@@ -8,19 +8,6 @@ local synthetic = require "rille.data.synthetic"
 
 local data = {}
 
--- "build/share/lua/5.4/rille" -> "build/share/lua/5.4", by the text alone: ".." would follow symbolic links.
-local function parent(folder)
-    local upper, last = folder:match("^(.*)/([^/]+)$")
-    if upper == "" then
-        return "/"
-    elseif upper and last ~= ".." and last ~= "." then
-        return upper
-    elseif not upper and folder ~= ".." and folder ~= "." then
-        return "."
-    end
-    return folder == "." and ".." or folder .. "/.."
-end
-
 -- Where the data files may be: RILLE_DATA alone where it is set; else beside the installed module
 -- (share/lua/5.4/rille/data.lua -> share/rille/data), else in the source tree (bindings/rille -> scripts/data).
 local function folders()
@@ -28,9 +15,8 @@ local function folders()
     if given and given ~= "" then
         return { given }
     end
-    local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
-    local share = parent(parent(parent(here)))
-    return { share .. "/rille/data", parent(parent(here)) .. "/scripts/data" }
+    local share, above = require("rille.files").shared()
+    return { share .. "/data", above .. "/../scripts/data" }
 end
 
 local function find(name)

@@ -16,6 +16,26 @@ function files.folder(path)
     return folder == "" and "/" or folder or "."
 end
 
+-- "build/share/lua/5.4/rille" -> "build/share/lua/5.4", by the text alone: ".." would follow symbolic links.
+local function parent(folder)
+    local upper, last = folder:match("^(.*)/([^/]+)$")
+    if upper == "" then
+        return "/"
+    elseif upper and last ~= ".." and last ~= "." then
+        return upper
+    elseif not upper and folder ~= ".." and folder ~= "." then
+        return "."
+    end
+    return folder == "." and ".." or folder .. "/.."
+end
+
+--- Two folders: that of what is no Lua, which belongs to the installed modules (share/rille, where this file is
+-- share/lua/5.4/rille/files.lua), and the one above these modules' folder (in the source tree: bindings).
+function files.shared()
+    local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
+    return parent(parent(parent(here))) .. "/rille", parent(here)
+end
+
 --- A name beside path that nobody else uses: the file is finished there, then renamed to path.
 function files.partial(path)
     return ("%s.%s.part"):format(path, ("%p"):format({}):gsub("^0x0*", ""))

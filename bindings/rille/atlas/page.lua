@@ -1,6 +1,7 @@
 --- rille.atlas.page: portraits as text for the terminal, as Markdown and as one self-contained HTML page.
 
 local check = require "rille.check"
+local html = require "rille.html"
 local measurements = require "rille.atlas.measurements"
 local rille = require "rille"
 local slope = require "rille.atlas.slope"
@@ -200,22 +201,8 @@ end
 ---- HTML --------------------------------------------------------------------------------------------------------------------
 
 local STYLE = [[
-:root{color-scheme:light dark;--ink:#1a1c1f;--soft:#5b626b;--line:#d9dde2;--paper:#fff;--card:#f6f7f9;--link:#0b5cad}
-@media(prefers-color-scheme:dark){
-:root{--ink:#e6e8ea;--soft:#9aa3ad;--line:#343a41;--paper:#14171a;--card:#1c2024;--link:#7db8f0}
-.plot svg{filter:invert(.9) hue-rotate(180deg)}}
-*{box-sizing:border-box}body{margin:0 auto;max-width:66rem;padding:1rem;background:var(--paper);color:var(--ink);
-font:1rem/1.5 system-ui,sans-serif}h1,h2{line-height:1.2}a{color:var(--link)}.soft{color:var(--soft);font-size:.9rem}
-.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}td,th{padding:.2rem .6rem;text-align:left;
-vertical-align:top;border-bottom:1px solid var(--line)}.all td+td,.all th+th{text-align:right;white-space:nowrap}
-section{margin:1.5rem 0;padding:1rem;background:var(--card);border:1px solid var(--line);border-radius:.5rem}
-section h2{margin-top:0}code{font-size:.95rem;overflow-wrap:anywhere}.plot svg{width:100%;max-width:40rem;height:auto;
-border-radius:.3rem}th{font-weight:600}.facts th{color:var(--soft);font-weight:400;width:13rem}
-@media(max-width:40rem){.facts th,.facts td{display:block;width:auto;padding:.1rem 0}.facts th{border:0}}]]
-
-local function escape(s)
-    return (s:gsub("[&<>\"]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ["\""] = "&quot;" }))
-end
+@media(prefers-color-scheme:dark){.plot svg{filter:invert(.9) hue-rotate(180deg)}}
+.plot svg{width:100%;max-width:40rem;height:auto;border-radius:.3rem}]]
 
 -- The drawing alone, with identifiers that are its own in a page of many.
 local function inlined(svg, name)
@@ -224,38 +211,15 @@ local function inlined(svg, name)
         :gsub("url%(#", "url(#" .. own))
 end
 
-local function html_table(class, titles, rows, cell)
-    local out = { ("<table class=\"%s\">"):format(class) }
-    if titles then
-        local words = {}
-        for i, title in ipairs(titles) do
-            words[i] = "<th>" .. escape((title:gsub("^<", ""))) .. "</th>"
-        end
-        out[2] = "<tr>" .. table.concat(words) .. "</tr>"
-    end
-    for _, row in ipairs(rows) do
-        local words = {}
-        for i, word in ipairs(row) do
-            words[i] = cell(i, word)
-        end
-        out[#out + 1] = "<tr>" .. table.concat(words) .. "</tr>"
-    end
-    out[#out + 1] = "</table>"
-    return table.concat(out, "\n")
-end
-
 local function overview_cell(i, word)
-    return i == 1 and ("<td><a href=\"#%s\">%s</a></td>"):format(word, word) or "<td>" .. escape(word) .. "</td>"
-end
-
-local function fact_cell(i, word)
-    return (i == 1 and "<th>%s</th>" or "<td>%s</td>"):format(escape(word))
+    return i == 1 and ("<td><a href=\"#%s\">%s</a></td>"):format(word, word) or "<td>" .. html.escape(word) .. "</td>"
 end
 
 local function section(p, plot)
     return ("<section id=\"%s\"><h2>%s</h2>\n<p><code>f(x) = %s</code></p>\n<p>%s</p>\n%s%s</section>"):format(p.name, p.name,
-        escape(p.formula), escape(p.sentence), plot and "<div class=\"plot\">" .. inlined(plot, p.name) .. "</div>\n" or "",
-        html_table("facts", nil, facts(p), fact_cell))
+        html.escape(p.formula), html.escape(p.sentence),
+        plot and "<div class=\"plot\">" .. inlined(plot, p.name) .. "</div>\n" or "",
+        html.table("facts", nil, facts(p), html.fact))
 end
 
 --- One HTML file that needs no other. plots: SVG texts by name; those that are missing are left out.
@@ -264,16 +228,12 @@ function page.html(portraits, plots)
     for i, p in ipairs(portraits) do
         rows[i], sections[i] = row_of(p), section(p, plots[p.name])
     end
-    return table.concat({
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">",
-        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">",
-        "<title>The activation atlas</title>\n<style>" .. STYLE .. "</style></head><body>",
+    return html.page("The activation atlas", STYLE, table.concat({
         "<h1>The activation atlas</h1>",
-        ("<p class=\"soft\">%s %s</p>"):format(escape(LEGEND), escape(machine_text(portraits) or "")),
-        "<div class=\"scroll\">" .. html_table("all", COLUMNS, rows, overview_cell) .. "</div>",
+        ("<p class=\"soft\">%s %s</p>"):format(html.escape(LEGEND), html.escape(machine_text(portraits) or "")),
+        "<div class=\"scroll\">" .. html.table("all", COLUMNS, rows, overview_cell) .. "</div>",
         table.concat(sections, "\n"),
-        "</body></html>\n",
-    }, "\n")
+    }, "\n"))
 end
 
 return check.strict(page, "rille.atlas.page")

@@ -1,13 +1,9 @@
 --- rille.plot.gnuplot: figures as gnuplot scripts (gnuplot 5.2 and later).
 
 local check = require "rille.check"
+local colours = require "rille.plot.colours"
 
 local gnuplot = {}
-
--- Okabe & Ito 2008, "Color universal design": told apart by people with any common kind of colour vision.
-local DISTINCT = { "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000" }
--- Anchors of viridis (Smith & van der Walt 2015), without its palest end, which a white page swallows.
-local ORDERED = { { 68, 1, 84 }, { 59, 82, 139 }, { 33, 145, 140 }, { 94, 201, 98 }, { 222, 197, 30 } }
 
 local STYLES = { lines = true, points = true, linespoints = true, dashed = true }
 
@@ -101,15 +97,6 @@ local function number(x)
     return x - x == 0 and ("%.9g"):format(x) or "NaN"
 end
 
--- Colour i of n from dark to light.
-local function ordered_colour(i, n)
-    local place = n > 1 and (i - 1) / (n - 1) * (#ORDERED - 1) or 0
-    local k = math.min(math.floor(place), #ORDERED - 2)
-    local a, b, t = ORDERED[k + 1], ORDERED[k + 2], place - k
-    return ("#%02X%02X%02X"):format(math.floor(a[1] + (b[1] - a[1]) * t + 0.5), math.floor(a[2] + (b[2] - a[2]) * t + 0.5),
-        math.floor(a[3] + (b[3] - a[3]) * t + 0.5))
-end
-
 local function data_block(name, series)
     local x, y = numbers(0, "", "x", series.x), numbers(0, "", "y", series.y)
     local lines = { name .. " << END" }
@@ -132,7 +119,8 @@ end
 
 local function colour_of(panel, i)
     local colour = panel.series[i].colour
-    return colour or panel.palette == "ordered" and ordered_colour(i, #panel.series) or DISTINCT[(i - 1) % #DISTINCT + 1]
+    return colour or panel.palette == "ordered" and colours.ordered(i, #panel.series)
+        or colours.distinct[(i - 1) % #colours.distinct + 1]
 end
 
 -- Which of n series the legend names: all, or where there is no room some, evenly, with the first and the last.
