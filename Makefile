@@ -297,10 +297,22 @@ list=$$(missing); test -z "$$list" || elsewhere 'apt-get has installed the packa
 endef
 
 .PHONY: deps deps-run deps-test deps-lint deps-peers
-deps: deps-lint ## install (apt) what run, test and lint need, where it is missing
+deps: deps-lint deps-uplot ## install (apt, npm) what run, test and lint need, where it is missing
 deps-run: ; $(call install_missing,$(RUN_PACKAGES))
 deps-test: ; $(call install_missing,$(TEST_PACKAGES))
 deps-lint: ; $(call install_missing,$(LINT_PACKAGES))
+# uPlot, which draws the histories in reports, where npm is there. Without it they are drawings that stand still. The licence
+# comes last: with it the folder is complete.
+UPLOT_VERSION := 1.6.32
+UPLOT         := $(BUILD)/share/rille/uplot
+.PHONY: deps-uplot
+deps-uplot:
+	@if grep -qs '(v$(UPLOT_VERSION))' $(UPLOT)/uPlot.iife.min.js && [ -e $(UPLOT)/LICENSE ]; then exit 0; fi; \
+	if ! command -v npm >/dev/null; then echo 'rille: there is no npm here to get uPlot with; going on without it' >&2; exit 0; fi; \
+	echo 'rille: installing uplot'; mkdir -p $(UPLOT) && rm -f $(UPLOT)/LICENSE && from=$(BUILD)/npm/node_modules/uplot && \
+	npm install --prefix $(BUILD)/npm --ignore-scripts --no-audit --no-fund --fetch-retries=1 uplot@$(UPLOT_VERSION) >/dev/null && \
+	cp $$from/dist/uPlot.iife.min.js $$from/dist/uPlot.min.css $(UPLOT) && cp $$from/LICENSE $(UPLOT) || \
+	echo 'rille: npm failed, see above; going on without uPlot' >&2
 # ONNX Runtime where npm is there, below build/. Its own script would fetch GPU libraries.
 ONNXRUNTIME := $(BUILD)/peers/node_modules/onnxruntime-node
 deps-peers: ; $(call install_missing,$(PEER_PACKAGES))
@@ -316,7 +328,7 @@ QUIET_OPENMP := OMP_WAIT_POLICY=$${OMP_WAIT_POLICY:-passive}
 
 # A make below, since only after deps can the lines above know where the libraries are.
 .PHONY: built run
-built: deps-run
+built: deps-run deps-uplot
 	$(submake) all
 run: built ## build, then run the main experiment (ARGS='--help' lists what it takes)
 	@$(QUIET_OPENMP) $(COMMAND) scripts/vanishing.lua $(ARGS)
@@ -560,6 +572,7 @@ install: all ## install under PREFIX=/usr/local (below DESTDIR=, for packagers)
 	@install -m 755 $(MODULE) '$(ROOM)/lib/lua/5.4/'
 	@for module in $(LUA_MODULES); do install -D -m 644 "bindings/rille/$$module" '$(ROOM)/share/lua/5.4/rille'/"$$module"; done
 	@install -m 644 scripts/data/* '$(ROOM)/share/rille/data/'
+	@if [ -e $(UPLOT)/LICENSE ]; then install -D -m 644 -t '$(ROOM)/share/rille/uplot' $(UPLOT)/*; fi
 	@$(if $(SCRIPTS),install -m 644 $(SCRIPTS) '$(ROOM)/share/rille/scripts/')
 	@install -m 755 $(COMMAND) '$(ROOM)/bin/'
 	@install -m 644 bindings/rille.1 '$(ROOM)/share/man/man1/'

@@ -15,8 +15,8 @@ local function folders()
     if given and given ~= "" then
         return { given }
     end
-    local share, above = require("rille.files").shared()
-    return { share .. "/data", above .. "/../scripts/data" }
+    local share, root = require("rille.files").shared()
+    return { share .. "/data", root .. "/scripts/data" }
 end
 
 local function find(name)

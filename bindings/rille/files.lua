@@ -30,10 +30,10 @@ local function parent(folder)
 end
 
 --- Two folders: that of what is no Lua, which belongs to the installed modules (share/rille, where this file is
--- share/lua/5.4/rille/files.lua), and the one above these modules' folder (in the source tree: bindings).
+-- share/lua/5.4/rille/files.lua), and the one two above these modules' (the source tree's root, where they are bindings/rille).
 function files.shared()
     local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
-    return parent(parent(parent(here))) .. "/rille", parent(here)
+    return parent(parent(parent(here))) .. "/rille", parent(parent(here))
 end
 
 --- A name beside path that nobody else uses: the file is finished there, then renamed to path.

@@ -8,8 +8,8 @@ local LIGHT = "color-scheme:light;--ink:#1a1c1f;--soft:#5b626b;--line:#d9dde2;--
 local DARK = "color-scheme:dark;--ink:#e6e8ea;--soft:#9aa3ad;--line:#343a41;--paper:#14171a;--card:#1c2024;--link:#7db8f0"
 
 -- The theme is the reader's, until <html data-theme="light"> or "dark" says otherwise.
-local STYLE = (":root{%s}@media(prefers-color-scheme:dark){:root:not([data-theme=light]){%s}}:root[data-theme=dark]{%s}\n"):format(
-    LIGHT, DARK, DARK) .. [[
+local STYLE = (":root{%s}@media(prefers-color-scheme:dark){:root:not([data-theme=light]){%s}}\n"):format(LIGHT, DARK)
+    .. (":root[data-theme=dark]{%s}\n"):format(DARK) .. [[
 *{box-sizing:border-box}body{margin:0 auto;max-width:66rem;padding:1rem;background:var(--paper);color:var(--ink);
 font:1rem/1.5 system-ui,sans-serif}h1,h2{line-height:1.2}a{color:var(--link)}.soft{color:var(--soft);font-size:.9rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}td,th{padding:.2rem .6rem;text-align:left;
