@@ -9,6 +9,8 @@ local experiment = require "rille.experiment"
 local flow = require "rille.flow"
 local nn = require "rille.nn"
 local optim = require "rille.optim"
+local plot = require "rille.plot"
+local report = require "rille.report"
 local text = require "rille.text"
 
 local ACTIVATIONS = { "sigmoid", "tanh", "relu", "leaky_relu" }
@@ -56,10 +58,27 @@ local function make_net(activation, depth, width)
     return net
 end
 
+local function percent(share)
+    return ("%.1f %%"):format(100 * share)
+end
+
 local function accuracy(net, part)
     return rille.no_grad(function()
         return rille.eq(net(part.x):argmax(2), part.y):mean():item()
     end)
+end
+
+-- One HTML file with all that was measured of a net. Its histograms are of the last pass, so the probe is still attached.
+local function write_report(run, o)
+    local hidden = ("%d hidden layers of %d units, %s"):format(run.depth, o.width, run.activation)
+    local _, missing = report.save(("%s/vanishing-%d-%s.html"):format(o.out, run.depth, run.activation), {
+        title = "Vanishing gradients: " .. hidden, probe = run.probe, losses = run.losses, seed = o.seed,
+        notes = ("Handwritten digits; loss and gradients are of the first %d training images. After step %d the net knows "
+            .. "%s of the test digits."):format(IMAGES, o.steps, percent(run.test)),
+        config = { activation = run.activation, ["hidden layers"] = run.depth, width = o.width, ["learning rate"] = o.lr,
+            batch = o.batch, epochs = o.epochs, weights = "Xavier, uniform", biases = 0, optimizer = "SGD" },
+    })
+    run.missing = missing
 end
 
 -- Trains one net; progress(step) is called after each step. What was measured is in run.probe.
@@ -67,12 +86,15 @@ local function train(activation, depth, digits, o, progress)
     rille.manual_seed(o.seed)
     local net = make_net(activation, depth, o.width)
     local optimizer = optim.SGD(net:parameters(), { lr = o.lr })
-    local run = { activation = activation, depth = depth, probe = flow.probe(net) }
+    local run = { activation = activation, depth = depth, probe = flow.probe(net), losses = { steps = {}, values = {} } }
     local x, y = digits.train.x:narrow(1, 1, IMAGES), digits.train.y:narrow(1, 1, IMAGES)
     local function measure(step)
         optimizer:zero_grad()
-        rille.cross_entropy(net(x), y):backward()
+        local loss = rille.cross_entropy(net(x), y)
+        loss:backward()
         run.probe:record(step)
+        table.insert(run.losses.steps, step)
+        table.insert(run.losses.values, loss:item())
     end
     measure(0)
     local step = 0
@@ -88,8 +110,9 @@ local function train(activation, depth, digits, o, progress)
             progress(step)
         end
     end
-    run.probe:detach()
     run.train, run.test = accuracy(net, digits.train), accuracy(net, digits.test)
+    write_report(run, o)
+    run.probe:detach()
     return run
 end
 
@@ -121,10 +144,6 @@ local function read_run(run)
 end
 
 ---- Tables --------------------------------------------------------------------------------------------------------------
-
-local function percent(share)
-    return ("%.1f %%"):format(100 * share)
-end
 
 -- The hidden layers that the table shows: all, or ten evenly.
 local function shown_layers(depth)
@@ -204,6 +223,15 @@ local function write_files(runs_of, o)
         { level = VANISHED, title = "Gradient by hidden layer before training (dotted: " .. VANISHED .. ")" }) })
     print(("\nEvery measurement: %s/vanishing-*.csv"):format(o.out))
     experiment.save(o, list)
+    local missing = runs_of[o.depth[1]][1].missing
+    print(("Reports, one a net, to be opened in a browser: %s/vanishing-*.html%s"):format(o.out,
+        missing and "\n  " .. missing or ""))
+    local drawable, why = plot.available()
+    print(drawable and "Plots, as SVG and PNG:" or "No plots: " .. why)
+    for _, entry in ipairs(drawable and list or {}) do
+        plot.save(("%s/%s.svg"):format(o.out, entry[1]), entry[2])
+        print("  " .. plot.save(("%s/%s.png"):format(o.out, entry[1]), entry[2]))
+    end
 end
 
 ---- Verdict -------------------------------------------------------------------------------------------------------------

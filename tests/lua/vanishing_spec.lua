@@ -138,6 +138,19 @@ describe("scripts/vanishing.lua", function()
         pipe:close()
     end)
 
+    it("writes a report of each net, with the last pass's histograms", function()
+        for _, depth in ipairs { 3, 6 } do
+            for net in pairs(summary(said)[depth]) do
+                local page = read(("%s/vanishing-%d-%s.html"):format(folder, depth, net))
+                assert.is_truthy(page:find(("%d hidden layers of 64 units, %s</h1>"):format(depth, net), 1, true))
+                assert.is_truthy(page:find("<section id=\"histograms\">", 1, true))
+                assert.is_truthy(page:find("<section id=\"theory\">", 1, true))
+                assert.is_truthy(page:find("id=\"loss\"", 1, true))
+            end
+        end
+        assert.is_truthy(said:find("Reports, one a net, to be opened in a browser: " .. folder .. "/vanishing-*.html", 1, true))
+    end)
+
     it("gives the same bits for the same seed and any number of threads", function()
         local name = folder .. "/vanishing-3-relu.csv"
         run("--depth 3 --epochs 1 --seed 5", "OMP_NUM_THREADS=1")

@@ -156,10 +156,14 @@ function heatMap(box) {
     c.font = "12px system-ui, sans-serif";
     c.textBaseline = "middle";
     const range = extent(q);
+    /* Edges at whole pixels of the screen: cells meet without hairlines. */
+    const edge = x => Math.round(x * ratio) / ratio;
     for (let i = 0; i < n; i++) {
+      const y = edge(g.top + i * g.h), h = edge(g.top + (i + 1) * g.h) - y - (g.h > 8 ? 1 : 0);
       for (let k = 0; k < m; k++) {
+        const x = edge(g.left + k * g.w);
         c.fillStyle = colour(number(q.values[i][k]), range[0], range[1]);
-        c.fillRect(g.left + k * g.w, g.top + i * g.h, g.w + 0.3, g.h > 8 ? g.h - 1 : g.h + 0.3);
+        c.fillRect(x, y, edge(g.left + (k + 1) * g.w) - x, h);
       }
     }
     drawLabels(c, g, q);
