@@ -9,7 +9,6 @@ local experiment = require "rille.experiment"
 local flow = require "rille.flow"
 local nn = require "rille.nn"
 local optim = require "rille.optim"
-local plot = require "rille.plot"
 local report = require "rille.report"
 local text = require "rille.text"
 
@@ -226,12 +225,6 @@ local function write_files(runs_of, o)
     local missing = runs_of[o.depth[1]][1].missing
     print(("Reports, one a net, to be opened in a browser: %s/vanishing-*.html%s"):format(o.out,
         missing and "\n  " .. missing or ""))
-    local drawable, why = plot.available()
-    print(drawable and "Plots, as SVG and PNG:" or "No plots: " .. why)
-    for _, entry in ipairs(drawable and list or {}) do
-        plot.save(("%s/%s.svg"):format(o.out, entry[1]), entry[2])
-        print("  " .. plot.save(("%s/%s.png"):format(o.out, entry[1]), entry[2]))
-    end
 end
 
 ---- Verdict -------------------------------------------------------------------------------------------------------------
