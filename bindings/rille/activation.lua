@@ -101,6 +101,8 @@ local function check_numbers(field, list, count)
     for i = 1, math.max(#list, count or 0) do
         if type(list[i]) ~= "number" or i > (count or i) then
             check.argument(1, "activation", "option '%s': list of %snumbers expected", field, count and count .. " " or "")
+        elseif list[i] ~= list[i] then
+            check.argument(1, "activation", "option '%s': [%d] is nan", field, i)
         end
     end
     return list
@@ -116,6 +118,9 @@ local function read(definition)
         check.argument(1, "activation", "option 'name' is missing")
     elseif not own.name:match "^%a[%w_]*$" then
         check.argument(1, "activation", "option 'name': letters, digits and underscores expected, got '%s'", own.name)
+    elseif not load(("local %s"):format(own.name)) then
+        check.argument(1, "activation", "option 'name': '%s' is a word of Lua's own: rille.%s could not be written", own.name,
+            own.name)
     elseif not own.f then
         check.argument(1, "activation", "option 'f' is missing: the function itself, of a tensor")
     elseif own.ddf and not own.df then
@@ -126,8 +131,7 @@ local function read(definition)
             own.smoothness)
     end
     own.range = check_numbers("range", own.range or { -math.huge, math.huge }, 2)
-    local ordered = own.range[1] <= own.range[2] -- no NaN is
-    if not ordered then
+    if own.range[1] > own.range[2] then
         check.argument(1, "activation", "option 'range': {low, high} with low <= high expected, got {%s, %s}",
             check.value_text(own.range[1]), check.value_text(own.range[2]))
     end

@@ -48,8 +48,9 @@ rille_tensor *rille_rrelu_training(rille_tensor *x, double lower, double upper)
     rille_context *cx = rl_enter("rrelu_training", RL_LIST(x));
     if (cx == NULL)
         return NULL;
-    if (!(lower <= upper) || !isfinite(lower) || !isfinite(upper)) {
-        rl_fail(cx, RILLE_ERROR_ARGUMENT, "rrelu_training: lower is %g, upper %g; two numbers with lower <= upper expected",
+    if (!(lower <= upper) || !isfinite(upper - lower)) {
+        rl_fail(cx, RILLE_ERROR_ARGUMENT,
+                "rrelu_training: lower is %g, upper %g; two numbers with lower <= upper, a finite distance apart, expected",
                 isnan(lower) ? fabs(lower) : lower, isnan(upper) ? fabs(upper) : upper); /* a NaN prints its sign bit */
         return NULL;
     }

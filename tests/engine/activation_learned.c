@@ -298,10 +298,11 @@ Test(errors, bounds_of_slopes)
 {
     rille_context *cx = open_with(1, 0);
     rille_tensor *x = rille_zeros(cx, RILLE_FLOAT32, SHAPE(2));
-    EXPECT_FAILS(cx, rille_rrelu_training(x, 0.5, 0.25), RILLE_ERROR_ARGUMENT,
-                 "rrelu_training: lower is 0.5, upper 0.25; two numbers with lower <= upper expected");
+    EXPECT_FAILS(
+        cx, rille_rrelu_training(x, 0.5, 0.25), RILLE_ERROR_ARGUMENT,
+        "rrelu_training: lower is 0.5, upper 0.25; two numbers with lower <= upper, a finite distance apart, expected");
     EXPECT_FAILS(cx, rille_rrelu_training(x, 0.5, INFINITY), RILLE_ERROR_ARGUMENT,
-                 "rrelu_training: lower is 0.5, upper inf; two numbers with lower <= upper expected");
+                 "rrelu_training: lower is 0.5, upper inf; two numbers with lower <= upper, a finite distance apart, expected");
     cr_expect_null(rille_rrelu_training(NULL, 0, 1));
     rille_close(cx);
 }

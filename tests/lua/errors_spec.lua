@@ -71,7 +71,7 @@ expect("halves, pools and dimensions", {
     { "rille.prelu(rille.ones(2, 1), rille.ones(2))",
         "prelu: parameter weight is [2]; for x of shape [2, 1], [1] is expected" },
     { "rille.rrelu_training(t, nan, 1)",
-        "rrelu_training: lower is nan, upper 1; two numbers with lower <= upper expected" },
+        "rrelu_training: lower is nan, upper 1; two numbers with lower <= upper, a finite distance apart, expected" },
     { "t:maxout(2)", "maxout: dimension 2 of shape [2, 3] is not a multiple of k = 2" },
     { "rille.maxout(t, 0)", "bad argument #2 to 'maxout' (k is 0, expected 1 or more)" },
     { "rille.maxout(t)", "bad argument #2 to 'maxout' (k must be an integer, got nil)" },

@@ -331,7 +331,8 @@ describe("nn.RReLU", function()
         rille.manual_seed(3)
         assert.same(first:totable(), module(x):totable())
         assert.same({ -0.5 }, module:eval()(rille.full({ 1 }, -1)):totable())
-        assert.equal("rrelu_training: lower is 0.5, upper 0.25; two numbers with lower <= upper expected",
+        assert.equal("rrelu_training: lower is 0.5, upper 0.25; two numbers with lower <= upper, a finite distance apart, "
+            .. "expected",
             message_of(rille.rrelu_training, x, 0.5, 0.25))
     end)
 end)
