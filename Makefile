@@ -49,6 +49,7 @@ BENCHES     := $(wildcard tests/bench/*.c)
 EXHAUSTIVE  := $(wildcard tests/exhaustive/*.c)
 PEER        := tests/bench/peers/onednn.c# links oneDNN, and nothing of ours
 PEERS       := $(filter-out $(PEER),$(wildcard tests/bench/peers/*.c))
+TRAIN       := tests/bench/train/driver.c# asks its peers as tests/bench/peers does
 
 # The instruction sets that each *kernels.c is compiled for, best first; engine/base/isa.h says the same.
 MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
@@ -98,9 +99,10 @@ BINDING_OBJS   := $(BINDINGS:%.c=$(OBJ)/%.o)
 REFERENCE_OBJS := $(REFERENCE:%.c=$(OBJ)/%.o)
 EXHAUSTIVE_OBJS := $(EXHAUSTIVE:%.c=$(OBJ)/%.o)
 PEERS_OBJS     := $(PEERS:%.c=$(OBJ)/%.o)
+TRAIN_OBJS     := $(TRAIN:%.c=$(OBJ)/%.o) $(OBJ)/tests/bench/peers/peer.o
 SUITE_PROGRAMS := $(SUITES:tests/%.c=$(BUILD)/tests/%)
 BENCH_PROGRAMS := $(BENCHES:tests/bench/%.c=$(BUILD)/bench/%)
-OBJECTS        := $(ENGINE_OBJS) $(BINDING_OBJS) $(REFERENCE_OBJS) $(EXHAUSTIVE_OBJS) $(PEERS_OBJS) $(patsubst %.c,$(OBJ)/%.o,$(SUITES) $(BENCHES) $(PEER))
+OBJECTS        := $(ENGINE_OBJS) $(BINDING_OBJS) $(REFERENCE_OBJS) $(EXHAUSTIVE_OBJS) $(PEERS_OBJS) $(patsubst %.c,$(OBJ)/%.o,$(SUITES) $(BENCHES) $(PEER) $(TRAIN))
 
 HEADER     := $(BUILD)/include/rille_activations.h
 LIBRARY    := $(BUILD)/lib/librille.so.$(VERSION)
@@ -237,11 +239,15 @@ $(BUILD)/peers/onednn: $(PEER:%.c=$(OBJ)/%.o)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< -ldnnl $(OPENMP) -lm -o $@
+$(BUILD)/train/driver: $(TRAIN_OBJS) $(OBJ)/list-TRAIN
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(TRAIN_OBJS) -lm -o $@
 $(OBJ)/tests/aarch64/execve.o: COMPILE_TESTS += -D_DEFAULT_SOURCE -DEMULATOR='"$(EMULATOR)"'
 
 .PHONY: test-programs bench-programs
 test-programs: $(SUITE_PROGRAMS) ; @:
-bench-programs: $(BENCH_PROGRAMS) $(BUILD)/exhaustive/accuracy $(BUILD)/peers/driver ; @:
+bench-programs: $(BENCH_PROGRAMS) $(BUILD)/exhaustive/accuracy $(BUILD)/peers/driver $(BUILD)/train/driver ; @:
 
 -include $(OBJECTS:.o=.d) $(OBJ)/generate_header.d
 
@@ -251,6 +257,7 @@ bench-programs: $(BENCH_PROGRAMS) $(BUILD)/exhaustive/accuracy $(BUILD)/peers/dr
 RUN_PACKAGES  := $(if $(is_clang),clang libomp-dev,gcc) libc6-dev pkg-config lua5.4 liblua5.4-dev lua-argparse \
                  libopenblas-openmp-dev librandom123-dev zlib1g-dev libzip-dev libjansson-dev gnuplot-nox
 TEST_PACKAGES := $(RUN_PACKAGES) libcriterion-dev libmpfr-dev lua-busted
+TRAIN_PACKAGES := $(RUN_PACKAGES) python3-torch
 PEER_PACKAGES := $(TEST_PACKAGES) libdnnl-dev python3-torch
 LINT_PACKAGES := $(sort $(TEST_PACKAGES) gcc clang clang-format clang-tidy cppcheck lua-check)
 
@@ -313,6 +320,12 @@ deps-uplot:
 	npm install --prefix $(BUILD)/npm --ignore-scripts --no-audit --no-fund --fetch-retries=1 uplot@$(UPLOT_VERSION) >/dev/null && \
 	cp $$from/dist/uPlot.iife.min.js $$from/dist/uPlot.min.css $(UPLOT) && cp $$from/LICENSE $(UPLOT) || \
 	echo 'rille: npm failed, see above; going on without uPlot' >&2
+.PHONY: deps deps-run deps-test deps-lint deps-peers deps-train
+deps: deps-lint ## install (apt) what run, test and lint need, where it is missing
+deps-run: ; $(call install_missing,$(RUN_PACKAGES))
+deps-test: ; $(call install_missing,$(TEST_PACKAGES))
+deps-lint: ; $(call install_missing,$(LINT_PACKAGES))
+deps-train: ; $(call install_missing,$(TRAIN_PACKAGES))
 # ONNX Runtime where npm is there, below build/. Its own script would fetch GPU libraries.
 ONNXRUNTIME := $(BUILD)/peers/node_modules/onnxruntime-node
 deps-peers: ; $(call install_missing,$(PEER_PACKAGES))
@@ -482,6 +495,11 @@ bench-peers: deps-peers built ## speed and error beside oneDNN, PyTorch and ONNX
 	$(submake) $(BUILD)/peers/driver $(BUILD)/peers/onednn
 	@$(BEST_BLAS); ONLY='$(ONLY)' OMP_NUM_THREADS=2 $(QUIET_OPENMP) $(BUILD)/peers/driver $(BUILD)/peers $(PYTHON) $(COMMAND)
 
+.PHONY: bench-train
+bench-train: deps-train built ## training steps beside PyTorch, which is installed where missing (ONLY=lstm: one net)
+	$(submake) $(BUILD)/train/driver
+	@$(BEST_BLAS); ONLY='$(ONLY)' OMP_NUM_THREADS=2 $(QUIET_OPENMP) $(BUILD)/train/driver $(BUILD)/train $(PYTHON) $(COMMAND)
+
 # It may be interrupted: what is measured stays, and is measured again only with another library.
 .PHONY: exhaustive
 exhaustive: deps-test built ## measure the error of every activation at all floats: hours (ACT=tanh ORDER=1 ISA=v3 DTYPE=float32 POINTS=1e6: some)
@@ -492,7 +510,7 @@ exhaustive: deps-test built ## measure the error of every activation at all floa
 # ---- Lint ----------------------------------------------------------------------------------------------------------
 
 C_HEADERS := $(wildcard engine/*/*.h bindings/*.h tests/*/*.h tests/*/*/*.h)
-C_SOURCES := $(ENGINE) $(KERNELS) $(GENERATOR) $(BINDINGS) $(SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE) $(PEERS) $(PEER)
+C_SOURCES := $(ENGINE) $(KERNELS) $(GENERATOR) $(BINDINGS) $(SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE) $(PEERS) $(PEER) $(TRAIN)
 # engine/rille.h is set by hand: a declaration and its one-line comment, however long.
 FORMATTED := $(C_SOURCES) $(C_HEADERS) tests/aarch64/execve.c
 LINTS     := format lua rules symbols gcc clang tidy cppcheck
@@ -537,11 +555,11 @@ $(OMP_H):
 	@mkdir -p $(@D)
 	@cp "$$(gcc -print-file-name=include/omp.h)" $@
 lint-clang: $(OMP_H)
-	@clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_TESTS) $(ENGINE) $(GENERATOR) $(SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE) $(PEERS)
+	@clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_TESTS) $(ENGINE) $(GENERATOR) $(SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE) $(PEERS) $(TRAIN)
 	@$(foreach isa,$(ISAS),clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_ENGINE) -DRL_ISA=$(isa) $(ISA_FLAGS_$(isa)) $(KERNELS);)
 	@clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_BINDINGS) $(BINDINGS)
 # One file for each clang-tidy: with several at once, version 14 loses sight of va_start.
-TIDY := $(ENGINE) $(KERNELS) $(GENERATOR) $(REFERENCE) $(EXHAUSTIVE) $(PEERS) $(BINDINGS)
+TIDY := $(ENGINE) $(KERNELS) $(GENERATOR) $(REFERENCE) $(EXHAUSTIVE) $(PEERS) $(TRAIN) $(BINDINGS)
 lint-tidy: $(TIDY:%=tidy/%)
 tidy/bindings/%: $(OMP_H)
 	@clang-tidy --quiet bindings/$* -- $(CLANG_FLAGS) $(INCLUDE_BINDINGS) 2>/dev/null
