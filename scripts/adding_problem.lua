@@ -4,8 +4,8 @@
 -- Both are trained side by side on fresh sequences. What can be changed: --help.
 
 local rille = require "rille"
-local arguments = require "rille.arguments"
 local data = require "rille.data"
+local experiment = require "rille.experiment"
 local nn = require "rille.nn"
 local optim = require "rille.optim"
 local text = require "rille.text"
@@ -13,14 +13,13 @@ local text = require "rille.text"
 local CHANCE = 1 / 6 -- the mean squared error of who always says 1: the variance of the sum of two uniform numbers
 local SOLVED = 0.1   -- of CHANCE: below this the problem counts as solved
 
-local o = arguments.read("adding_problem.lua", "Trains an LSTM and a plain RNN to add two marked numbers of a sequence.", {
+local o = experiment.options("adding_problem.lua", "Trains an LSTM and a plain RNN to add two marked numbers of a sequence.", {
     { "steps", "Length of the sequences.", 100, 2 },
     { "hidden", "Units of the recurrent layer.", 32, 1 },
     { "batches", "Batches to train on, each of fresh sequences.", 1500, 1 },
     { "batch", "Sequences a batch.", 32, 1 },
     { "lr", "Learning rate of Adam.", 0.005, 0 },
     { "clip", "The gradient's norm is cut to this.", 1.0, 0 },
-    { "seed", "For the start weights and the sequences.", 1 },
     { "quiet", "No progress line." },
 })
 

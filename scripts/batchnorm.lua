@@ -14,12 +14,12 @@ local text = require "rille.text"
 local PUBLISHED = math.pi / (math.pi - 1)
 
 local o = experiment.options("batchnorm.lua", "What batch normalisation does to the gradients of sigmoid and relu nets.", {
-    { "--depth", "Hidden layers of the nets that are trained.", "6", low = 2, integer = true },
-    { "--epochs", "Passes over the digits.", "10", low = 1, integer = true },
-    { "--layers", "Hidden layers of the relu net whose gradient is measured.", "20", low = 4, integer = true },
-    { "--width", "Its units in a layer.", "512", low = 2, integer = true },
-    { "--batch", "Its batch.", "512", low = 4, integer = true },
-    { "--nets", "How many of them.", "4", low = 1, integer = true },
+    { "depth", "Hidden layers of the nets that are trained.", 6, 2 },
+    { "epochs", "Passes over the digits.", 10, 1 },
+    { "layers", "Hidden layers of the relu net whose gradient is measured.", 20, 4 },
+    { "width", "Its units in a layer.", 512, 2 },
+    { "batch", "Its batch.", 512, 4 },
+    { "nets", "How many of them.", 4, 1 },
 })
 
 ---- Sigmoid nets on digits ----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ local measurements = require "rille.atlas.measurements"
 local text = require "rille.text"
 
 local o = experiment.options("cost.lua", "Measures what each activation costs.", {
-    { "--activation", "One of them, or all.", "all" },
+    { "activation", "One of them, or all.", "all" },
 })
 
 local function nanoseconds(rate)
@@ -25,8 +25,7 @@ for _, entry in ipairs(rille.activations) do
     end
 end
 if #list == 0 then
-    io.stderr:write(("cost.lua: no activation '%s'\n"):format(o.activation))
-    os.exit(1)
+    experiment.stop("cost.lua", "no activation '%s'", o.activation)
 end
 table.sort(list, function(a, b) return a.forward > b.forward end)
 local fastest, rows, cheap, dear = list[1].forward, {}, {}, {}

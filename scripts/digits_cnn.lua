@@ -4,18 +4,17 @@
 -- What can be changed: --help.
 
 local rille = require "rille"
-local arguments = require "rille.arguments"
 local data = require "rille.data"
+local experiment = require "rille.experiment"
 local nn = require "rille.nn"
 local optim = require "rille.optim"
 local text = require "rille.text"
 
-local o = arguments.read("digits_cnn.lua", "Trains a convolutional net on the bundled handwritten digits.", {
+local o = experiment.options("digits_cnn.lua", "Trains a convolutional net on the bundled handwritten digits.", {
     { "channels", "Of the first two convolutions; the others have twice as many.", 24, 1 },
     { "epochs", "Passes over the training images and their eight moves.", 6, 1 },
     { "batch", "Images a step.", 64, 1 },
     { "lr", "Learning rate of Adam at the start; it falls to 0 along a cosine.", 0.003, 0 },
-    { "seed", "For the start weights and the order of the images.", 1 },
     { "quiet", "No progress line." },
 })
 

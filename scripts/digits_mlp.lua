@@ -3,24 +3,22 @@
 -- says how good it is. What can be changed: --help.
 
 local rille = require "rille"
-local arguments = require "rille.arguments"
 local data = require "rille.data"
+local experiment = require "rille.experiment"
 local nn = require "rille.nn"
 local optim = require "rille.optim"
 local text = require "rille.text"
 
-local o = arguments.read("digits_mlp.lua", "Trains a multilayer perceptron on the bundled handwritten digits.", {
+local o = experiment.options("digits_mlp.lua", "Trains a multilayer perceptron on the bundled handwritten digits.", {
     { "hidden", "Units in each of the two hidden layers.", 128, 1 },
     { "activation", "Of the hidden layers: relu, tanh, gelu, ...", "relu" },
     { "epochs", "Passes over the training images.", 30, 1 },
     { "batch", "Images a step.", 32, 1 },
     { "lr", "Learning rate of Adam at the start; it falls to 0 along a cosine.", 0.002, 0 },
     { "dropout", "Share of hidden units that are left out in training.", 0.2, 0 },
-    { "seed", "For the start weights, the split and the order of the images.", 1 },
     { "save", "A file for the net of the best validation epoch (safetensors).", "" },
 })
 
-rille.manual_seed(o.seed)
 local digits = data.digits()
 -- A tenth of the training images says when the net is at its best; the test images are looked at once, at the end.
 local train, validation = data.split(digits.train.x, digits.train.y, 0.9, { seed = o.seed })

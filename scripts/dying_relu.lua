@@ -13,12 +13,12 @@ local text = require "rille.text"
 local ACTIVATIONS = { "relu", "leaky_relu", "elu" }
 
 local o = experiment.options("dying_relu.lua", "Counts the relu units that die, by learning rate.", {
-    { "--lr", "Learning rates.", "0.1,0.3,0.5,0.7,1", low = 0, list = true },
-    { "--depth", "Hidden layers.", "4", low = 1, integer = true },
-    { "--width", "Units in each.", "64", low = 1, integer = true },
-    { "--epochs", "Passes over the training images.", "10", low = 1, integer = true },
-    { "--nets", "Nets of each kind that are averaged over.", "3", low = 1, integer = true },
-    { "--batch", "Images a step.", "32", low = 1, integer = true },
+    { "lr", "Learning rates.", { 0.1, 0.3, 0.5, 0.7, 1 }, 0 },
+    { "depth", "Hidden layers.", 4, 1 },
+    { "width", "Units in each.", 64, 1 },
+    { "epochs", "Passes over the training images.", 10, 1 },
+    { "nets", "Nets of each kind that are averaged over.", 3, 1 },
+    { "batch", "Images a step.", 32, 1 },
 })
 
 local digits = data.digits()

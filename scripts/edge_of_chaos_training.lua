@@ -16,11 +16,11 @@ local REACH = 6     -- depth scales
 local LEARNED = 0.5 -- a training accuracy above it counts as learning; guessing gives 0.1
 
 local o = experiment.options("edge_of_chaos_training.lua", "Trains tanh nets of several depths and weights on digits.", {
-    { "--sigma_w2", "Variances of the weights, times fan_in.", "1,1.3,1.76,2.5,4", low = 1e-6, list = true },
-    { "--depths", "Hidden layers.", "5,10,20,40,80", low = 1, integer = true, list = true },
-    { "--width", "Units in each.", "100", low = 2, integer = true },
-    { "--steps", "Steps of training.", "200", low = 1, integer = true },
-    { "--lr", "Learning rate for 10 hidden layers; in inverse proportion to the depth for more.", "0.01", low = 0 },
+    { "sigma_w2", "Variances of the weights, times fan_in.", { 1, 1.3, 1.76, 2.5, 4 }, 1e-6 },
+    { "depths", "Hidden layers.", { 5, 10, 20, 40, 80 }, 1 },
+    { "width", "Units in each.", 100, 2 },
+    { "steps", "Steps of training.", 200, 1 },
+    { "lr", "Learning rate for 10 hidden layers; in inverse proportion to the depth for more.", 0.01, 0 },
 })
 
 local digits = data.digits()

@@ -14,11 +14,11 @@ local text = require "rille.text"
 local LARGEST = math.log(3.4028235e38, 10) -- of float32, log10
 
 local o = experiment.options("exploding.lua", "Scales the initial weights of a deep net until it explodes, and says where.", {
-    { "--scales", "Factors of He's weights, N(0, 2 / fan_in).", "0.5,0.9,1,1.1,1.5,2,4,8,16,64", low = 1e-3, list = true },
-    { "--depth", "Hidden layers.", "50", low = 2, integer = true },
-    { "--width", "Units in each.", "64", low = 2, integer = true },
-    { "--steps", "Steps of training.", "20", low = 1, integer = true },
-    { "--lr", "Learning rate.", "0.01", low = 0 },
+    { "scales", "Factors of He's weights, N(0, 2 / fan_in).", { 0.5, 0.9, 1, 1.1, 1.5, 2, 4, 8, 16, 64 }, 1e-3 },
+    { "depth", "Hidden layers.", 50, 2 },
+    { "width", "Units in each.", 64, 2 },
+    { "steps", "Steps of training.", 20, 1 },
+    { "lr", "Learning rate.", 0.01, 0 },
 })
 
 local digits = data.digits()

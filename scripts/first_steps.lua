@@ -3,6 +3,7 @@
 -- overflows, a gradient, and a net that learns. Takes no options but --help.
 
 local rille = require "rille"
+local experiment = require "rille.experiment"
 local nn = require "rille.nn"
 local optim = require "rille.optim"
 
@@ -10,8 +11,7 @@ if arg and arg[1] == "--help" then
     print("usage: first_steps.lua\n\nActivations, softmax, a gradient and a first net, with their results.")
     return
 elseif arg and arg[1] then
-    io.stderr:write(("first_steps.lua: no argument expected, got '%s'\n"):format(arg[1]))
-    os.exit(false, true)
+    experiment.stop("first_steps.lua", "no argument expected, got '%s'", arg[1])
 end
 
 local function show(code, value)

@@ -17,10 +17,10 @@ local TOLERANCE = 0.15 -- of a variance, relative, beside three standard errors:
 
 local o = experiment.options("isometry.lua", "Measures the singular values of the Jacobians of critical random nets and "
     .. "compares them with free probability.", {
-    { "--depth", "Layers, one number or more.", "2,4,8,16", low = 1, integer = true, list = true },
-    { "--width", "Units in each layer.", "256", low = 2, integer = true },
-    { "--nets", "Nets that are averaged over.", "4", low = 1, integer = true },
-    { "--q", "Variance of pre-activations in hard_tanh and tanh nets.", "0.2", low = 1e-6 },
+    { "depth", "Layers, one number or more.", { 2, 4, 8, 16 }, 1 },
+    { "width", "Units in each layer.", 256, 2 },
+    { "nets", "Nets that are averaged over.", 4, 1 },
+    { "q", "Variance of pre-activations in hard_tanh and tanh nets.", 0.2, 1e-6 },
 })
 table.sort(o.depth)
 

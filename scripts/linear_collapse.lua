@@ -12,10 +12,10 @@ local FLOAT64 = { dtype = "float64" }
 local BETWEEN = { "identity", "relu", "tanh" }
 
 local o = experiment.options("linear_collapse.lua", "Shows that linear layers in a row are one, and what activations change.", {
-    { "--depths", "Numbers of Linear layers.", "1,2,4,8", low = 1, integer = true, list = true },
-    { "--width", "Units in each hidden layer.", "32", low = 1, integer = true },
-    { "--narrow", "Units in the narrowest, the middle one of the deeper nets.", "3", low = 1, integer = true },
-    { "--steps", "Steps of training.", "400", low = 1, integer = true },
+    { "depths", "Numbers of Linear layers.", { 1, 2, 4, 8 }, 1 },
+    { "width", "Units in each hidden layer.", 32, 1 },
+    { "narrow", "Units in the narrowest, the middle one of the deeper nets.", 3, 1 },
+    { "steps", "Steps of training.", 400, 1 },
 })
 
 -- `depth` Linear layers with an activation between them; the middle one has `narrow` outputs.

@@ -13,10 +13,10 @@ local FORGET_BIASES = { 0, 1, 2, 5 }
 local SHOWN = { 1, 10, 50, 100, 200 }
 
 local o = experiment.options("lstm_memory.lua", "Measures how much gradient reaches back through RNN, GRU and LSTM.", {
-    { "--steps", "Length of the sequences.", "201", low = 20, integer = true },
-    { "--width", "Hidden units.", "64", low = 1, integer = true },
-    { "--batch", "Sequences.", "16", low = 1, integer = true },
-    { "--nets", "Nets of each kind that are averaged over.", "5", low = 1, integer = true },
+    { "steps", "Length of the sequences.", 201, 20 },
+    { "width", "Hidden units.", 64, 1 },
+    { "batch", "Sequences.", 16, 1 },
+    { "nets", "Nets of each kind that are averaged over.", 5, 1 },
 })
 
 -- The largest |eigenvalue| of a matrix, by its powers: |W^k v|^(1/k).

@@ -12,12 +12,12 @@ local FACTORS = { 0.7, 1, 1.3, 2 } -- of the critical sigma_w
 
 local o = experiment.options("phase_diagram.lua", "Computes the phase diagram of random nets and measures correlations and "
     .. "gradients at four of its points.", {
-    { "--activation", "Any one of rille.activations.", "tanh" },
-    { "--width", "Units in a layer of the nets that are measured.", "500", low = 2, integer = true },
-    { "--depth", "Their layers.", "15", low = 2, integer = true },
-    { "--nets", "How many of them at each point.", "10", low = 2, integer = true },
-    { "--sigma_b", "Deviation of the biases at the four points.", "0.3", low = 0 },
-    { "--steps", "Points of the diagram in each direction.", "21", low = 2, integer = true },
+    { "activation", "Any one of rille.activations.", "tanh" },
+    { "width", "Units in a layer of the nets that are measured.", 500, 2 },
+    { "depth", "Their layers.", 15, 2 },
+    { "nets", "How many of them at each point.", 10, 2 },
+    { "sigma_b", "Deviation of the biases at the four points.", 0.3, 0 },
+    { "steps", "Points of the diagram in each direction.", 21, 2 },
 })
 
 -- Two vectors whose entries are N(0, q) with correlation c, as the rows of a tensor.
@@ -67,8 +67,7 @@ end
 
 local critical, why = flow.critical(o.activation, { sigma_b = o.sigma_b })
 if not critical then
-    io.stderr:write("phase_diagram.lua: ", why, "\n")
-    os.exit(false, true)
+    experiment.stop("phase_diagram.lua", "%s", why)
 end
 local diagram = flow.phase_diagram(o.activation, { sigma_w = { 0.4 * critical.sigma_w, 2.4 * critical.sigma_w },
     sigma_b = { 0, math.max(1, 2 * o.sigma_b) }, steps = o.steps })

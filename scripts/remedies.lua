@@ -14,10 +14,10 @@ local text = require "rille.text"
 local GOAL = 0.9 -- of the training images
 
 local o = experiment.options("remedies.lua", "Tries every remedy on three sick nets.", {
-    { "--epochs", "Passes over the training images, at most.", "8", low = 1, integer = true },
-    { "--batch", "Images a step.", "32", low = 1, integer = true },
-    { "--lr", "Learning rate.", "0.1", low = 0 },
-    { "--width", "Units in each hidden layer.", "32", low = 1, integer = true },
+    { "epochs", "Passes over the training images, at most.", 8, 1 },
+    { "batch", "Images a step.", 32, 1 },
+    { "lr", "Learning rate.", 0.1, 0 },
+    { "width", "Units in each hidden layer.", 32, 1 },
 })
 
 local digits = data.digits()

@@ -3,14 +3,14 @@
 -- reaches its first layer before training. What can be changed: --help.
 
 local rille = require "rille"
-local arguments = require "rille.arguments"
 local data = require "rille.data"
+local experiment = require "rille.experiment"
 local flow = require "rille.flow"
 local nn = require "rille.nn"
 local optim = require "rille.optim"
 local text = require "rille.text"
 
-local o = arguments.read("spirals.lua", "Trains the same net with every activation on two intertwined spirals.", {
+local o = experiment.options("spirals.lua", "Trains the same net with every activation on two intertwined spirals.", {
     { "points", "For training; as many others for testing.", 500, 2 },
     { "turns", "Of each spiral.", 1.5, 0 },
     { "depth", "Hidden layers.", 4, 1 },
@@ -18,7 +18,6 @@ local o = arguments.read("spirals.lua", "Trains the same net with every activati
     { "steps", "Of Adam, on all points at once.", 300, 1 },
     { "lr", "Learning rate.", 0.01, 0 },
     { "only", "Only activations whose name contains this.", "" },
-    { "seed", "For the points and the start weights.", 1 },
 })
 
 local x, y = data.spirals(o.points, { turns = o.turns, seed = o.seed })
@@ -69,8 +68,7 @@ for _, entry in ipairs(rille.activations) do
     end
 end
 if #runs == 0 then
-    io.stderr:write(("spirals.lua: no activation's name contains '%s'\n"):format(o.only))
-    os.exit(1)
+    experiment.stop("spirals.lua", "no activation's name contains '%s'", o.only)
 end
 table.sort(runs, function(a, b)
     return a.accuracy > b.accuracy or a.accuracy == b.accuracy and a.name < b.name

@@ -22,12 +22,12 @@ local MEASUREMENTS = 40 -- spread over the training, besides the one before it
 local function read_options()
     local o = experiment.options("vanishing.lua", "Trains nets with sigmoid, tanh, relu and leaky_relu on handwritten "
         .. "digits and shows how much gradient each hidden layer gets.", {
-        { "--depth", "Hidden layers, one number or more: 3,6,12.", "3,6", low = 2, integer = true, list = true },
-        { "--width", "Units in each hidden layer.", "64", low = 1, integer = true },
-        { "--epochs", "Passes over the training images.", "20", low = 1, integer = true },
-        { "--batch", "Images a step.", "32", low = 1, integer = true },
-        { "--lr", "Learning rate.", "0.1", low = 0 },
-        { "--quiet", "No progress line.", flag = true },
+        { "depth", "Hidden layers, one number or more: 3,6,12.", { 3, 6 }, 2 },
+        { "width", "Units in each hidden layer.", 64, 1 },
+        { "epochs", "Passes over the training images.", 20, 1 },
+        { "batch", "Images a step.", 32, 1 },
+        { "lr", "Learning rate.", 0.1, 0 },
+        { "quiet", "No progress line." },
     })
     local depths, known = {}, {}
     for _, depth in ipairs(o.depth) do

@@ -1,11 +1,12 @@
 --- rille.experiment: what the scripts of experiments share: command line, folder for results, plots, verdict.
 --
 --     local o = experiment.options("exploding.lua", "What the script shows.", {
---         { "--depth", "Hidden layers.", "50", low = 1, integer = true },       -- o.depth, a number
---         { "--scales", "Factors of the weights.", "1,2,4", low = 0, list = true },  -- o.scales, a list of numbers
---         { "--activation", "Which one.", "tanh" },                                 -- o.activation, a string
---         { "--quiet", "No progress line.", flag = true },                          -- o.quiet, true or nil
---     })                                                                         -- besides: --seed, --out
+--         { "depth", "Hidden layers.", 50, 1 },                      -- --depth: an integer, as 50 is one, of at least 1
+--         { "lr", "Learning rate.", 0.01, 0 },                       -- a number
+--         { "scales", "Factors of the weights.", { 0.5, 1, 2 }, 0 }, -- a list of numbers: --scales 0.5,1,2
+--         { "activation", "Of the hidden layers.", "tanh" },         -- a word
+--         { "quiet", "No progress line." },                          -- true where --quiet is given
+--     })                                                             -- besides: --seed, --out
 --     experiment.save(o, { { "exploding", figure } })
 --     experiment.verdict(claims, sentences)
 
@@ -16,60 +17,88 @@ local text = require "rille.text"
 
 local experiment = {}
 
--- Converters for argparse return the value, or nil and what is wrong.
-local function number_from(option, word)
-    local x = tonumber(word)
-    if option.integer then
-        x = x and math.tointeger(x)
-    end
-    if x and x >= option.low and x < math.huge then
-        return x
-    end
-    return nil, ("%s: %s of at least %g expected, got '%s'"):format(option[1], option.integer and "an integer" or "a number",
-        option.low, word)
-end
-
-local function list_from(option, word)
-    local list = {}
-    for part in (word .. ","):gmatch("([^,]*),") do
-        local x, why = number_from(option, part)
-        if not x then
-            return nil, why
-        end
-        list[#list + 1] = x
-    end
-    return list
-end
-
-local function complain(script, message)
-    io.stderr:write(script, ": ", message, "\n")
+--- Ends the process with status 1 and "script: message" on standard error. Arguments after script as string.format's.
+function experiment.stop(script, format, ...)
+    io.stderr:write(script, ": ", format:format(...), "\n")
     os.exit(false, true)
 end
 
---- Reads `arg` by argparse: a table by the options' names, with "_" for "-". known: list of { "--name", explanation, default,
--- low = a number for numbers, integer =, list =, flag = }. Adds --seed (from which the random numbers are seeded) and --out,
--- which is made. Ends the process with a message where the command line is wrong.
-function experiment.options(script, explanation, known)
+--- A parser of argparse for a command line; where that module is not installed, ends the process and says what to install.
+function experiment.parser(script, explanation)
     local found, argparse = pcall(require, "argparse")
     if not found then
-        complain(script, "the Lua module 'argparse' was not found: install the Debian package lua-argparse")
+        experiment.stop(script, "the Lua module 'argparse' was not found: install the Debian package lua-argparse")
     end
-    local parser = argparse(script, explanation)
-    local all = table.move(known, 1, #known, 1, {})
-    table.insert(all, { "--seed", "For all that is random.", "1", low = 0, integer = true })
-    for _, option in ipairs(all) do
-        local convert = option.list and list_from or option.low and number_from
-        if option.flag then
-            parser:flag(option[1], option[2])
-        else
-            parser:option(option[1], option[2], option[3], convert and function(word) return convert(option, word) end)
+    return argparse(script, explanation)
+end
+
+-- What argparse calls with a word: the number, or nil and what is wrong.
+local function number_reader(name, integer, least)
+    return function(word)
+        local x = tonumber(word)
+        if integer then
+            x = x and math.tointeger(x)
+        end
+        if x and x >= (least or -math.huge) and x < math.huge then
+            return x
+        end
+        return nil, ("--%s: %s%s expected, got '%s'"):format(name, integer and "an integer" or "a number",
+            least and (" of at least %g"):format(least) or "", word)
+    end
+end
+
+-- The same for words with commas between them.
+local function list_reader(read)
+    return function(words)
+        local list = {}
+        for word in (words .. ","):gmatch("([^,]*),") do
+            local x, why = read(word)
+            if not x then
+                return nil, why
+            end
+            list[#list + 1] = x
+        end
+        return list
+    end
+end
+
+local function all_integers(list)
+    for _, x in ipairs(list) do
+        if math.type(x) ~= "integer" then
+            return false
         end
     end
-    parser:option("--out", "Folder for plots.", "out")
+    return true
+end
+
+--- Adds the option --name to a parser. The default says what is read: an integer, a number, a list of either, or a word; an
+-- option without one is a flag. least: what numbers must not be below.
+function experiment.add_option(parser, name, explanation, default, least)
+    if default == nil then
+        parser:flag("--" .. name, explanation)
+    elseif type(default) == "table" then
+        parser:option("--" .. name, explanation, table.concat(default, ","),
+            list_reader(number_reader(name, all_integers(default), least)))
+    else
+        parser:option("--" .. name, explanation, tostring(default),
+            type(default) == "number" and number_reader(name, math.type(default) == "integer", least) or nil)
+    end
+end
+
+--- Reads `arg` by argparse: a table by the options' names. known: list of { name, explanation, default, least }, as add_option
+-- takes them. Adds --seed (from which the random numbers are seeded) and --out, which is made. Ends the process with a message
+-- where the command line is wrong, or after --help.
+function experiment.options(script, explanation, known)
+    local parser = experiment.parser(script, explanation)
+    for _, option in ipairs(known) do
+        experiment.add_option(parser, table.unpack(option, 1, 4))
+    end
+    experiment.add_option(parser, "seed", "For all that is random.", 1, 0)
+    experiment.add_option(parser, "out", "Folder for plots.", "out")
     local o = parser:parse()
     local made, why = files.make_folder(o.out)
     if not made then
-        complain(script, "the folder for results cannot be made: " .. why)
+        experiment.stop(script, "the folder for results cannot be made: %s", why)
     end
     require("rille").manual_seed(o.seed)
     return o

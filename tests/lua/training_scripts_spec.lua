@@ -1,6 +1,10 @@
--- The smaller experiments of scripts/, in small: what they print, and that a seed repeats it. rille.arguments, by them.
-local function run(command)
-    local pipe = assert(io.popen(("lua5.4 scripts/%s 2>&1"):format(command)))
+-- The smaller experiments of scripts/, in small: what they print, and that a seed repeats it. rille.experiment, by them.
+
+local folder = os.tmpname()
+os.remove(folder)
+
+local function run(command, environment)
+    local pipe = assert(io.popen(("%s lua5.4 scripts/%s --out %s 2>&1"):format(environment or "", command, folder)))
     local said = pipe:read("a")
     return said, pipe:close() == true
 end
@@ -72,14 +76,20 @@ describe("scripts/spirals.lua", function()
     end)
 end)
 
-describe("rille.arguments", function()
-    it("says what is wrong", function()
+describe("rille.experiment", function()
+    teardown(function()
+        os.execute("rm -rf " .. folder)
+    end)
+
+    it("says what is wrong with the command line", function()
         for command, message in pairs {
             ["spirals.lua --steps 1.5"] = "Error: --steps: an integer of at least 1 expected, got '1.5'",
             ["spirals.lua --lr=-1"] = "Error: --lr: a number of at least 0 expected, got '-1'",
             ["spirals.lua --lr nan"] = "Error: --lr: a number of at least 0 expected, got 'nan'",
-            ["digits_mlp.lua --seed x"] = "Error: --seed: an integer expected, got 'x'",
+            ["digits_mlp.lua --seed x"] = "Error: --seed: an integer of at least 0 expected, got 'x'",
             ["digits_cnn.lua --epoch 3"] = "Error: unknown option '--epoch'\nDid you mean '--epochs'?",
+            ["dying_relu.lua --lr 1,"] = "Error: --lr: a number of at least 0 expected, got ''",
+            ["isometry.lua --depth 2,1.5"] = "Error: --depth: an integer of at least 1 expected, got '1.5'",
             ["spirals.lua --only nothing"] = "spirals.lua: no activation's name contains 'nothing'",
         } do
             local said, ended = run(command)
@@ -88,14 +98,28 @@ describe("rille.arguments", function()
         end
     end)
 
+    it("reads a number without a bound", function()
+        local experiment = require "rille.experiment"
+        local parser = experiment.parser("a.lua", "A script.")
+        experiment.add_option(parser, "shift", "Up or down.", 0)
+        experiment.add_option(parser, "at", "Where.", { 1, 2.5 })
+        experiment.add_option(parser, "name", "Of it.", "it")
+        experiment.add_option(parser, "quiet", "Nothing said.")
+        assert.same({ shift = 0, at = { 1, 2.5 }, name = "it" }, parser:parse {})
+        assert.same({ shift = -3, at = { -0.5 }, name = "1", quiet = true },
+            parser:parse { "--shift=-3", "--at=-0.5", "--name", "1", "--quiet" })
+        local ok, message = parser:pparse { "--shift", "0.5" }
+        assert.is_false(ok)
+        assert.equal("--shift: an integer expected, got '0.5'", message)
+    end)
+
     it("explains, and says what it needs", function()
         local said, ended = run("adding_problem.lua --help")
         assert.is_true(ended)
         assert.is_truthy(said:find("Usage: adding_problem.lua", 1, true), said)
         assert.is_truthy(said:find("Length of the sequences. (default: 100)", 1, true), said)
-        local pipe = io.popen("LUA_PATH_5_4='build/share/lua/5.4/?.lua' lua5.4 scripts/spirals.lua 2>&1")
-        said = pipe:read("a")
-        pipe:close()
+        assert.is_truthy(run("edge_of_chaos_training.lua --help"):find("(default: 1,1.3,1.76,2.5,4)", 1, true))
+        said = run("spirals.lua", "LUA_PATH_5_4='build/share/lua/5.4/?.lua'")
         assert.equal("spirals.lua: the Lua module 'argparse' was not found: install the Debian package lua-argparse\n", said)
     end)
 end)

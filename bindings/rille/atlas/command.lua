@@ -3,25 +3,19 @@
 local rille = require "rille"
 local atlas = require "rille.atlas"
 local check = require "rille.check"
+local experiment = require "rille.experiment"
 local files = require "rille.files"
 
-local function fail(format, ...)
-    io.stderr:write("rille atlas: ", format:format(...), "\n")
-    os.exit(1, true)
-end
+local NAME = "rille atlas"
 
 local function read_options(words)
-    local found, argparse = pcall(require, "argparse")
-    if not found then
-        fail("the Lua module 'argparse' was not found: install the Debian package lua-argparse")
-    end
-    local parser = argparse("rille atlas", "What each activation does to gradients: its properties, gain, dead zone and "
+    local parser = experiment.parser(NAME, "What each activation does to gradients: its properties, gain, dead zone and "
         .. "saturation, error, speed, and a plot of f, f' and f\".")
     parser:argument("name", "Activations, by their names; none: all."):args("*")
-    parser:option("--out", "Folder for the page and the plots.", "out/atlas")
+    experiment.add_option(parser, "out", "Folder for the page and the plots.", "out/atlas")
     parser:option("--page", "Write a page of text and tables (Markdown) to this file, too.")
-    parser:option("--accuracy", "The table that `make exhaustive` writes.", "tests/golden/accuracy.md")
-    parser:flag("--no-speed", "Do not measure speed.")
+    experiment.add_option(parser, "accuracy", "The table that `make exhaustive` writes.", "tests/golden/accuracy.md")
+    experiment.add_option(parser, "no-speed", "Do not measure speed.")
     return parser:parse(words)
 end
 
@@ -30,7 +24,7 @@ local function check_names(names)
     for _, name in ipairs(names) do
         local known = atlas.names()
         if not pcall(function() return rille.activations[name].name end) then
-            fail("no activation '%s'%s", name, check.did_you_mean(name, known))
+            experiment.stop(NAME, "no activation '%s'%s", name, check.did_you_mean(name, known))
         end
     end
 end
@@ -51,7 +45,7 @@ return function(words)
     check_names(options.name)
     local ready, why_not = files.make_folder(options.out) -- known now, not after minutes of measuring
     if not ready then
-        fail("--out: cannot make the folder '%s' (%s)", options.out, why_not)
+        experiment.stop(NAME, "--out: cannot make the folder '%s' (%s)", options.out, why_not)
     end
     local on_terminal = os.execute("test -t 2")
     local portraits = atlas.portraits(named and options.name or nil, {
@@ -66,7 +60,7 @@ return function(words)
     show(portraits, named)
     local path, why_no_plots = atlas.save(options.out, portraits)
     if why_no_plots then
-        io.stderr:write("rille atlas: no plots: ", why_no_plots, "\n")
+        io.stderr:write(NAME, ": no plots: ", why_no_plots, "\n")
     end
     local plots = #portraits == 1 and "a plot" or ("%d plots"):format(#portraits)
     print(("\nWritten: %s%s"):format(path, why_no_plots and "" or " and " .. plots .. " beside it"))
