@@ -7,8 +7,9 @@
 --     local watch <close> = flow.watch(net)   -- an error at the first NaN: rille/flow/watch.lua
 --
 -- In a training loop call probe:record(step) after backward and before the optimiser's step, as often as wanted; then
--- probe:rows(), probe:passes() or probe:csv(path) give all of it, probe:plot(folder) draws it, and flow.norms_over_steps and
--- flow.norms_by_layer make figures for rille.plot (rille/flow/figures.lua). flow.columns names what a row holds, in order:
+-- probe:rows(), probe:passes() or probe:csv(path) give all of it, probe:plot(folder) draws it (rille/flow/drawing.lua), and
+-- flow.norms_over_steps, norms_by_layer, gradient_map, updates_over_steps and histograms make figures for rille.plot
+-- (rille/flow/figures.lua). flow.columns names what a row holds, in order:
 --
 --   step, layer, name, kind            layer counts the calls of the pass from 1; name is its place in the net: "[3]"
 --   input_mean, input_std              of what the layer was given, over the finite elements
@@ -56,6 +57,9 @@ local flow = {
     watch = watch.new,
     norms_over_steps = figures.norms_over_steps,
     norms_by_layer = figures.norms_by_layer,
+    gradient_map = figures.gradient_map,
+    updates_over_steps = figures.updates_over_steps,
+    histograms = figures.histograms,
     jacobian = jacobian.jacobian,
     isometry = isometry.isometry,
     theory = theory.theory,

@@ -13,7 +13,8 @@ local rille = require "rille"
 local check = require "rille.check"
 local diagnosis = require "rille.flow.diagnosis"
 local files = require "rille.files"
-local history = require "rille.report.history"
+local history = require "rille.flow.history"
+local losses = require "rille.report.losses"
 local page = require "rille.report.page"
 local prediction = require "rille.report.prediction"
 local text = require "rille.text"
@@ -101,7 +102,7 @@ local function gather(o)
     r.trials = r.diagnosis.trials
     r.history = history.of_passes(passes)
     r.any_history = #r.history.quantities > 0
-    r.losses = o.losses and history.of_losses(o.losses)
+    r.losses = o.losses and losses.read(o.losses)
     r.histograms = o.probe:histograms(48)
     if #r.histograms == 0 then
         r.histograms = nil

@@ -387,4 +387,71 @@ describe("flow's figures", function()
         assert.equal("bad argument #2 to 'norms_by_layer' (unknown option 'levle'; did you mean 'level'?)",
             message_of(flow.norms_by_layer, {}, { levle = 1 }))
     end)
+
+    -- A probe with three records, at steps 0, 10 and 20, between which the weights move.
+    local function recorded()
+        local net, x = small_net()
+        local probe, descent = flow.probe(net), optim.SGD(net:parameters(), { lr = 0.1 })
+        for step = 0, 2 do
+            descent:zero_grad()
+            net(x):sum():backward()
+            probe:record(10 * step)
+            descent:step()
+        end
+        return probe
+    end
+
+    it("draw the gradient as a map, the updates, and histograms", function()
+        local probe = recorded()
+        local passes = probe:passes()
+        local map = flow.gradient_map(probe, { title = "a map" }).map
+        assert.same({ { 0, 10, 20 }, { "[1] Linear", "[3] Linear" } }, { map.x, map.y })
+        for i, layer in ipairs { 1, 3 } do
+            for k = 1, 3 do
+                close(passes[k][layer].weight_gradient_log10_norm, map.values[i][k], 5e-4)
+            end
+        end
+        local updates = flow.updates_over_steps(probe).panels[1]
+        assert.same({ "[1] Linear", "[3] Linear" }, { updates.series[1].label, updates.series[2].label })
+        assert.is_true(updates.series[1].y[1] ~= updates.series[1].y[1]) -- nothing before the first record
+        close(passes[3][1].weight_update_log10_ratio, log10(updates.series[1].y[3]), 5e-4)
+        local panels = flow.histograms(probe, { bins = 5 }).panels
+        assert.equal(3, #panels)
+        local list = probe:histograms(5)
+        assert.same({ "[2] Sigmoid", { list[2].low, list[2].high } }, { panels[2].title, panels[2].xrange })
+        assert.same(list[2].counts, panels[2].series[1].y)
+        close(list[2].low + 0.1 * (list[2].high - list[2].low), panels[2].series[1].x[1], 1e-12)
+        probe:detach()
+        assert.is_nil(flow.histograms(probe))
+        local fresh = flow.probe((small_net()))
+        assert.is_nil(flow.gradient_map(fresh))
+        assert.is_nil(flow.updates_over_steps(fresh))
+        assert.equal("bad argument #1 to 'gradient_map' (probe expected, got table)", message_of(flow.gradient_map, {}))
+    end)
+
+    it("are drawn by probe:plot, those of which there is something", function()
+        local folder, probe = os.tmpname(), recorded()
+        os.remove(folder)
+        local paths = probe:plot(folder .. "/deep")
+        local names = { "gradient-norms", "gradient-map", "updates", "histograms" }
+        for i, name in ipairs(names) do
+            assert.equal(("%s/deep/%s.svg"):format(folder, name), paths[i])
+            local file <close> = assert(io.open(paths[i], "rb"))
+            assert.matches("</svg>%s*$", file:read("a"))
+        end
+        assert.equal(4, #paths)
+        probe:detach()
+        probe:clear()
+        assert.equal("plot: the probe has seen no forward pass of its net", message_of(probe.plot, probe, folder))
+        local net, x = small_net()
+        local alone = flow.probe(net, { updates = false })
+        net(x):sum():backward()
+        assert.same({ folder .. "/gradient-norms.png", folder .. "/gradient-map.png", folder .. "/histograms.png" },
+            alone:plot { folder = folder, format = "png" })
+        assert.equal("bad argument #1 to 'save' ('" .. folder .. "/gradient-norms.jpg': a name that ends in .svg, .png or .pdf "
+            .. "expected)", message_of(alone.plot, alone, { folder = folder, format = "jpg" }))
+        assert.equal("bad argument #1 to 'plot' (folder expected, or options with 'folder')", message_of(alone.plot, alone))
+        assert.matches("^cannot make '/dev/null/x' %(", message_of(alone.plot, alone, "/dev/null/x"))
+        os.execute("rm -rf " .. folder)
+    end)
 end)

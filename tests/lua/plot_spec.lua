@@ -100,6 +100,45 @@ describe("rille.plot", function()
         assert.same({ "a.svg", "b.svg", "c.svg" }, files_in(folder))
     end)
 
+    it("draws maps, with gaps, and bars", function()
+        local nan = 0 / 0
+        local map = { values = { { -1, -2, -3 }, { nan, -math.huge, -4 } }, x = { 0, 10, 20 }, y = { "first_row", "second" },
+            label = "meaning", log10 = true }
+        local svg = read(plot.save(folder .. "/a.svg", { title = "a map", xlabel = "step", map = map }))
+        for _, word in ipairs { "a map", "first_row", "second", "meaning", "step" } do
+            assert.is_truthy(svg:find(word, 1, true), word)
+        end
+        -- Cells are polygons in the colours of the scale: both ends of it, and two others.
+        local seen, count = {}, 0
+        for colour in svg:gmatch("<polygon fill = '(rgb%([^']+%))'") do
+            count = count + (seen[colour] and 0 or 1)
+            seen[colour] = true
+        end
+        assert.is_truthy(seen["rgb( 68,   1,  84)"] and seen["rgb(222, 197,  30)"])
+        assert.is_true(count >= 4, count)
+        plot.save(folder .. "/b.png", { panels = { { map = map }, { series = figure.series, title = "beside" } } })
+        plot.save(folder .. "/c.svg", { map = { values = { { nan } }, x = rille.zeros(1), y = { "none" } } })
+        plot.save(folder .. "/d.svg", { series = { { x = { 1, 2 }, y = { 3, 4 }, style = "bars" },
+            { x = { 1 }, y = { nan }, style = "bars", label = "none" } } })
+        assert.same({ "a.svg", "b.png", "c.svg", "d.svg" }, files_in(folder))
+        assert.is_truthy(plot.show({ map = map }, { width = 80, height = 20 }):find("first_row", 1, true))
+    end)
+
+    it("says what does not fit in a map", function()
+        for message, panel in pairs {
+            ["map: table with a list of rows, 'values', expected"] = { map = {} },
+            ["one of map and series expected, got both"] = { map = { values = { { 1 } } }, series = {} },
+            ["map: unknown field 'vales'; did you mean 'values'?"] = { map = { values = { { 1 } }, vales = 1 } },
+            ["map.x: list or tensor expected, got nil"] = { map = { values = { { 1 } } } },
+            ["map.values[2]: 2 values expected, one for each x, got 1"] = { map = { values = { { 1, 2 }, { 3 } },
+                x = { 1, 2 } } },
+            ["map.values[1][2]: number expected, got string"] = { map = { values = { { 1, "2" } }, x = { 1, 2 } } },
+            ["map.y: list of 1 texts expected, one for each row"] = { map = { values = { { 1 } }, x = { 1 } } },
+        } do
+            assert.equal(("bad argument #2 to 'save' (%s)"):format(message), message_of(plot.save, folder .. "/a.svg", panel))
+        end
+    end)
+
     it("treats labels as text, not as gnuplot's language", function()
         local title = [[a_b^c {d} "e" 'f' \g `date` $x @y]]
         local path = plot.save(folder .. "/it's a plot.svg", plot.lines({ 1, 2 }, { { "l", { 1, 2 } } }, { title = title }))

@@ -1,8 +1,9 @@
 local rille = require "rille"
 local files = require "rille.files"
 local flow = require "rille.flow"
-local history = require "rille.report.history"
+local history = require "rille.flow.history"
 local json = require "rille.report.json"
+local losses_of = require("rille.report.losses").read
 local nn = require "rille.nn"
 local optim = require "rille.optim"
 local prediction = require "rille.report.prediction"
@@ -289,7 +290,7 @@ describe("a report's data", function()
             values[i] = math.sin(i / 1000)
         end
         values[31415], values[27182], values[100] = 99, -99, 0 / 0
-        local losses = history.of_losses(values)
+        local losses = losses_of(values)
         assert.equal(50000, losses.count)
         assert.equal(2001, #losses.values) -- two of each of 1000 stretches, and the NaN
         local at = {}
@@ -298,7 +299,7 @@ describe("a report's data", function()
         end
         assert.same({ 31415, 27182, 100 }, { at[99], at[-99], at.nan })
         assert.same({ steps = { 1, 2 }, values = { 0.5, 0.25 }, count = 2 },
-            history.of_losses(rille.tensor { 0.5, 0.25 }))
+            losses_of(rille.tensor { 0.5, 0.25 }))
     end)
 
     -- How far a measurement is from the middle of its band, which is four standard deviations wide.

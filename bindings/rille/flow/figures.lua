@@ -1,6 +1,8 @@
 --- rille.flow.figures: figures for rille.plot from what probes have recorded.
 
 local check = require "rille.check"
+local history = require "rille.flow.history"
+local ticks = require "rille.plot.ticks"
 
 local figures = {}
 
@@ -83,6 +85,94 @@ function figures.norms_by_layer(list, options)
     share_range(panels)
     return { title = options.title, legend = "shared", width = 100 + 500 * math.min(#panels, 3),
         height = 130 + 350 * math.ceil(#panels / 3), columns = math.min(#panels, 3), panels = panels }
+end
+
+local function check_probe(name, probe)
+    if check.type_name(probe) ~= "probe" then
+        check.argument(1, name, "probe expected, got %s", check.type_name(probe))
+    end
+end
+
+-- The quantity of a probe's history with that column, and the steps.
+local function quantity_of(probe, column)
+    local h = history.of_passes(probe:passes())
+    for _, quantity in ipairs(h.quantities) do
+        if quantity.column == column then
+            return quantity, h.steps
+        end
+    end
+end
+
+-- A row of a history, with NaN where nothing was recorded.
+local function without_holes(values)
+    local row = {}
+    for k = 1, values.n do
+        row[k] = values[k] or 0 / 0
+    end
+    return row
+end
+
+--- The norm of the loss's gradient with respect to each weight as a map: a row a layer, a column a recorded step, colours by
+-- its logarithm, so that no norm is too small for it. Returns nil where no gradient was recorded. options: title.
+function figures.gradient_map(probe, options)
+    check_probe("gradient_map", probe)
+    options = check.options(2, "gradient_map", options, { title = { "string" } })
+    local quantity, steps = quantity_of(probe, "weight_gradient_log10_norm")
+    if not quantity then
+        return nil
+    end
+    local rows = {}
+    for i, values in ipairs(quantity.values) do
+        rows[i] = without_holes(values)
+    end
+    return { title = options.title, xlabel = "training step", width = 1000,
+        height = math.max(300, math.min(900, 150 + 26 * #rows)),
+        map = { values = rows, x = steps, y = quantity.layers, label = "norm of ∂L/∂W", log10 = true } }
+end
+
+--- How far each weight moved between records, |ΔW| / |W| by Euclidean norms, over the recorded steps, a line a layer. Returns
+-- nil where that was not recorded. options: title.
+function figures.updates_over_steps(probe, options)
+    check_probe("updates_over_steps", probe)
+    options = check.options(2, "updates_over_steps", options, { title = { "string" } })
+    local quantity, steps = quantity_of(probe, "weight_update_log10_ratio")
+    if not quantity then
+        return nil
+    end
+    local panel = { xlabel = "training step", ylabel = "norm of ΔW / norm of W", ylog = true, palette = "ordered", series = {} }
+    for i, values in ipairs(quantity.values) do
+        local y = {}
+        for k, ratio in ipairs(without_holes(values)) do
+            y[k] = drawable(ratio)
+        end
+        panel.series[i] = { x = steps, y = y, label = quantity.layers[i] }
+    end
+    share_range { panel }
+    return { title = options.title, legend = "shared", width = 1000, height = 620, panels = { panel } }
+end
+
+local MOST_HISTOGRAMS = 24
+
+--- Histograms of what each layer put out in the latest pass, a panel each; of more than 24 layers that many, evenly. Returns
+-- nil for a probe that was detached. options: title, bins (40).
+function figures.histograms(probe, options)
+    check_probe("histograms", probe)
+    options = check.options(2, "histograms", options, { title = { "string" }, bins = 40 })
+    local list, panels = probe:histograms(options.bins), {}
+    local n = math.min(#list, MOST_HISTOGRAMS)
+    for p = 1, n do
+        local h = list[n < 2 and 1 or 1 + (p - 1) * (#list - 1) // (n - 1)]
+        local x, size = {}, (h.high - h.low) / #h.counts
+        for i = 1, #h.counts do
+            x[i] = h.low + (i - 0.5) * size
+        end
+        panels[p] = { title = h.name .. " " .. h.kind, xlabel = "output", ylabel = "values", legend = false,
+            xrange = { h.low, h.high }, xtics = ticks(h.low, h.high, 4), yrange = { 0 },
+            series = { { x = x, y = h.counts, style = "bars" } } }
+    end
+    local columns = math.min(n, 4)
+    return n > 0 and { title = options.title, columns = columns, width = 120 + 300 * columns,
+        height = 130 + 220 * math.ceil(n / columns), panels = panels } or nil
 end
 
 return figures

@@ -2,6 +2,7 @@
 
 local rille = require "rille"
 local check = require "rille.check"
+local drawing = require "rille.flow.drawing"
 local files = require "rille.files"
 local nn = require "rille.nn"
 local store = require "rille.flow.store"
@@ -405,6 +406,7 @@ function Probe:table()
             self.saturation))
 end
 probe_metatable.__tostring = Probe.table
+Probe.plot = drawing.plot
 
 check.methods(Probe, "probe", function(self)
     return getmetatable(self) == probe_metatable

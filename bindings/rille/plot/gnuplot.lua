@@ -5,12 +5,14 @@ local colours = require "rille.plot.colours"
 
 local gnuplot = {}
 
-local STYLES = { lines = true, points = true, linespoints = true, dashed = true }
+local STYLES = { lines = true, points = true, linespoints = true, dashed = true, bars = true }
 
 local FIGURE_FIELDS = { "title", "width", "height", "columns", "legend", "panels" }
 local PANEL_FIELDS = {
     "title", "xlabel", "ylabel", "xlog", "ylog", "xrange", "yrange", "xtics", "palette", "series", "legend", "level",
+    "map",
 }
+local MAP_FIELDS = { "values", "x", "y", "label", "log10" }
 local SERIES_FIELDS = { "x", "y", "label", "style", "colour" }
 
 local function check_fields(n, name, where, given, ...)
@@ -63,8 +65,31 @@ local function check_series(n, name, where, series)
     end
 end
 
+-- A map: rows of equal length, a number for each of their columns, a text for each of them.
+local function check_map(n, name, where, panel)
+    local map = panel.map
+    if type(map) ~= "table" or getmetatable(map) or type(map.values) ~= "table" or #map.values == 0 then
+        check.argument(n, name, "%smap: table with a list of rows, 'values', expected", where)
+    elseif panel.series then
+        check.argument(n, name, "%sone of map and series expected, got both", where)
+    end
+    check_fields(n, name, where .. "map: ", map, MAP_FIELDS)
+    local x = numbers(n, name, where .. "map.x", map.x)
+    for i, row in ipairs(map.values) do
+        local at = ("%smap.values[%d]"):format(where, i)
+        if #numbers(n, name, at, row) ~= #x then
+            check.argument(n, name, "%s: %d values expected, one for each x, got %d", at, #x, #row)
+        end
+    end
+    if type(map.y) ~= "table" or #map.y ~= #map.values then
+        check.argument(n, name, "%smap.y: list of %d texts expected, one for each row", where, #map.values)
+    end
+end
+
 local function check_panel(n, name, where, panel)
-    if type(panel.series) ~= "table" or #panel.series == 0 then
+    if panel.map then
+        return check_map(n, name, where, panel)
+    elseif type(panel.series) ~= "table" or #panel.series == 0 then
         check.argument(n, name, "%sa list of series expected", where)
     end
     for i, series in ipairs(panel.series) do
@@ -176,12 +201,65 @@ local function series_clause(panel, i, name, key)
     end
     local style = series.style or "lines"
     return ("%s with %s%s linecolor rgb %s linewidth 2%s %s"):format(points and name .. " using 1:2" or "NaN",
-        style == "dashed" and "lines" or style, style == "dashed" and " dashtype (8,5)" or "", quote(colour_of(panel, i)),
+        style == "dashed" and "lines" or style == "bars" and (points and "boxes fill solid 0.8 noborder" or "lines") or style,
+        style == "dashed" and " dashtype (8,5)" or "", quote(colour_of(panel, i)),
         style:find("points") and " pointtype 7 pointsize 0.6" or "",
         key and label and "title " .. quote(label) .. " noenhanced" or "notitle"), points
 end
 
-local function panel_lines(panel, index, key)
+-- Some of n places, evenly, at most so many: gnuplot's list of their labels.
+local function label_list(n, most, label)
+    local out, step = {}, math.ceil(n / most)
+    for i = 1, n, step do
+        out[#out + 1] = ("%s %d"):format(quote(label(i)), i - 1)
+    end
+    return "(" .. table.concat(out, ", ") .. ")"
+end
+
+-- The first row is on top, cells are all equally large, whatever x is. Values that are not finite leave a gap.
+local function map_lines(panel, index, format)
+    local map, low, high, rows = panel.map, math.huge, -math.huge, {}
+    local x = numbers(0, "", "x", map.x)
+    for i, row in ipairs(map.values) do
+        local cells = {}
+        for k, value in ipairs(numbers(0, "", "values", row)) do
+            cells[k] = number(value)
+            if value - value == 0 then
+                low, high = math.min(low, value), math.max(high, value)
+            end
+        end
+        rows[i] = table.concat(cells, " ")
+    end
+    if low >= high then
+        low, high = low < math.huge and low - 0.5 or 0, low < math.huge and high + 0.5 or 1
+    end
+    local anchors = {}
+    for i, rgb in ipairs(colours.scale) do
+        anchors[i] = ("%d '#%02X%02X%02X'"):format(i - 1, rgb[1], rgb[2], rgb[3])
+    end
+    return table.concat({
+        ("$data_%d_1 << END\n%s\nEND"):format(index, table.concat(rows, "\n")),
+        panel.title and ("set title %s noenhanced"):format(quote(panel.title)) or "unset title",
+        "unset key; unset logscale",
+        ("set palette defined (%s)"):format(table.concat(anchors, ", ")),
+        ("set cbrange [%s:%s]"):format(number(low), number(high)),
+        map.log10 and high - low >= 2 and high - low <= 12 and "set cbtics 1" or "set cbtics autofreq",
+        ("set format cb %s"):format(map.log10 and "'10^{%g}'" or "'%g'"),
+        map.label and ("set cblabel %s noenhanced"):format(quote(map.label)) or "unset cblabel",
+        panel.xlabel and ("set xlabel %s noenhanced"):format(quote(panel.xlabel)) or "unset xlabel",
+        panel.ylabel and ("set ylabel %s noenhanced"):format(quote(panel.ylabel)) or "unset ylabel",
+        ("set xtics %s scale 0 norangelimit"):format(label_list(#x, 12, function(i) return number(x[i]) end)),
+        ("set ytics %s scale 0 norangelimit noenhanced"):format(label_list(#rows, 30, function(i) return map.y[i] end)),
+        ("set xrange [-0.5:%g]; set yrange [%g:-0.5]"):format(#x - 0.5, #rows - 0.5),
+        -- Viewers of SVG and PDF smooth an image; a PNG has no hairlines between cells with one.
+        ("plot $data_%d_1 matrix with image%s notitle"):format(index, format == "png" and "" or " pixels"),
+    }, "\n")
+end
+
+local function panel_lines(panel, index, key, format)
+    if panel.map then
+        return map_lines(panel, index, format)
+    end
     local out, drawn, any = {}, {}, false
     out[#out + 1] = panel.title and ("set title %s noenhanced"):format(quote(panel.title)) or "unset title"
     if panel.xtics then
@@ -191,8 +269,9 @@ local function panel_lines(panel, index, key)
         end
         out[#out + 1] = ("set xtics (%s) nomirror"):format(table.concat(positions, ", "))
     else
-        out[#out + 1] = "set xtics autofreq nomirror"
+        out[#out + 1] = "set xtics autofreq nomirror scale 1"
     end
+    out[#out + 1] = "set ytics autofreq nomirror scale 1"
     out[#out + 1] = key or "unset key"
     for i, series in ipairs(panel.series) do
         local name = ("$data_%d_%d"):format(index, i)
@@ -227,14 +306,18 @@ local function terminal(format, width, height, size)
         .. 'else set terminal png size %d,%d font "sans,12"'):format(2 * width, 2 * height, width, height)
 end
 
-local TITLE, LEGEND = 44, 40 -- pixels
+local TITLE, LEGEND, SCALE = 44, 40, 100 -- pixels; SCALE: beside a map, for what its colours mean
 
 -- Margins of a grid of panels in parts of the page, so that all panels are equally large.
 local function layout(figure, rows, columns, width, height)
     local top = (figure.title and TITLE or 12) + (figure.legend == "shared" and LEGEND or 0) + 30
+    local scale = 0
+    for _, panel in ipairs(figure.panels) do
+        scale = panel.map and SCALE or scale
+    end
     return ("set multiplot layout %d,%d %s margins screen %.4f,%.4f,%.4f,%.4f spacing screen %.4f,%.4f"):format(rows, columns,
         figure.title and ('title %s font ",15" noenhanced'):format(quote(figure.title)) or "",
-        84 / width, 1 - 28 / width, 58 / height, 1 - top / height, 62 / width, 72 / height)
+        84 / width, 1 - (28 + scale) / width, 58 / height, 1 - top / height, (62 + scale) / width, 72 / height)
 end
 
 -- Where all panels of a grid have the same axis label, only those at the edge show it.
@@ -274,13 +357,14 @@ function gnuplot.script(figure, format, path, size)
     if figure.panels then
         panels = without_repeats(panels, rows, columns)
         out[#out + 1] = layout(figure, rows, columns, width, height)
-        out[#out + 1] = shared and shared_legend(panels[1], width, height, (figure.title and TITLE or 12) + LEGEND / 2) or nil
+        out[#out + 1] = shared and panels[1].series
+            and shared_legend(panels[1], width, height, (figure.title and TITLE or 12) + LEGEND / 2) or nil
     elseif figure.title and format ~= "text" then
         out[#out + 1] = 'set title font ",15"'
     end
     local key = format == "text" and "set key below" or "set key outside right top vertical Left reverse samplen 2 spacing 1.2"
     for i, panel in ipairs(panels) do
-        out[#out + 1] = panel_lines(panel, i, not shared and panel.legend ~= false and key)
+        out[#out + 1] = panel_lines(panel, i, not shared and panel.legend ~= false and key, format)
         out[#out + 1] = "unset arrow; unset label"
     end
     if figure.panels then

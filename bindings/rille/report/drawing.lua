@@ -4,6 +4,7 @@ local check = require "rille.check"
 local colours = require "rille.plot.colours"
 local escape = require("rille.html").escape
 local text = require "rille.text"
+local ticks = require "rille.plot.ticks"
 
 local drawing = {}
 
@@ -26,20 +27,6 @@ local function range_of(lists)
     end
     local room = high > low and 0.04 * (high - low) or math.max(0.5, 0.1 * math.abs(high))
     return low - room, high + room
-end
-
--- About `most` round numbers from low to high.
-local function ticks(low, high, most)
-    local unit = 10 ^ math.floor(math.log((high - low) / most, 10))
-    local step
-    for _, factor in ipairs { 1, 2, 5, 10 } do
-        step = step or (high - low) / (unit * factor) <= most and unit * factor or nil
-    end
-    local list = {}
-    for i = math.ceil(low / step), math.floor(high / step) do
-        list[#list + 1] = i * step
-    end
-    return list
 end
 
 local function axes(c, x_label, y_label, y_text)

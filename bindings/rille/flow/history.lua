@@ -1,0 +1,70 @@
+--- rille.flow.history: what a probe has recorded, as series over steps that are short enough for a page or a figure.
+
+local check = require "rille.check"
+
+local history = {}
+
+local MOST_PASSES = 400 -- recorded passes that are shown
+
+--- What is shown of each layer over the steps: the column of rille.flow's rows, and what it is, with its unit.
+history.quantities = {
+    { column = "weight_gradient_log10_norm", log = true, short = "‖∂L/∂W‖",
+        label = "‖∂L/∂W‖: Euclidean norm of the loss's gradient by weight" },
+    { column = "gradient_log10_norm", log = true, short = "‖∂L/∂y‖",
+        label = "‖∂L/∂y‖: Euclidean norm of the loss's gradient by output" },
+    { column = "weight_update_log10_ratio", log = true, short = "‖ΔW‖ / ‖W‖",
+        label = "‖ΔW‖ / ‖W‖: how far a weight moved since the record before, by norms" },
+    { column = "saturated", short = "saturated", label = "share of an activation's inputs that are saturated" },
+    { column = "dead", short = "dead", label = "share of an activation's units that are 0 for the whole batch" },
+}
+
+-- Three decimals: 0.2 % of a norm.
+local function rounded(x)
+    return x - x == 0 and math.floor(x * 1000 + 0.5) / 1000 or x
+end
+
+-- Evenly some of a list, the first and the last among them.
+local function some(list, most)
+    if #list <= most then
+        return list
+    end
+    local out = {}
+    for i = 1, most do
+        out[i] = list[1 + (i - 1) * (#list - 1) // (most - 1)]
+    end
+    return out
+end
+
+local function matrix(passes, quantity)
+    local out, at = { layers = {}, values = {} }, {}
+    out.column, out.log, out.label, out.short = quantity.column, quantity.log or false, quantity.label, quantity.short
+    for k, rows in ipairs(passes) do
+        for _, row in ipairs(rows) do
+            local value = row[quantity.column]
+            if type(value) == "number" then
+                local i = at[row.name] or #out.layers + 1
+                at[row.name], out.layers[i] = i, row.name .. " " .. row.kind
+                out.values[i] = out.values[i] or { n = #passes }
+                out.values[i][k] = rounded(value)
+            end
+        end
+    end
+    return out
+end
+
+--- Of a probe's passes: { steps = list, recorded = how many there were, quantities = list of { column, label, short, log,
+-- layers = names, values = a list for each of these, a value for each step }, of those of which there is anything }.
+function history.of_passes(passes)
+    local shown = some(passes, MOST_PASSES)
+    local out = { steps = {}, recorded = #passes, quantities = {} }
+    for i, rows in ipairs(shown) do
+        out.steps[i] = rows[1].step
+    end
+    for _, quantity in ipairs(history.quantities) do
+        local found = matrix(shown, quantity)
+        out.quantities[#out.quantities + 1] = #found.layers > 0 and found or nil
+    end
+    return out
+end
+
+return check.strict(history, "rille.flow.history")
