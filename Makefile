@@ -303,7 +303,7 @@ apt="$$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q"; \
 list=$$(missing); test -z "$$list" || elsewhere 'apt-get has installed the packages, yet not all that is needed is found'
 endef
 
-.PHONY: deps deps-run deps-test deps-lint deps-peers
+.PHONY: deps deps-run deps-test deps-lint deps-peers deps-train
 deps: deps-lint deps-uplot ## install (apt, npm) what run, test and lint need, where it is missing
 deps-run: ; $(call install_missing,$(RUN_PACKAGES))
 deps-test: ; $(call install_missing,$(TEST_PACKAGES))
@@ -320,11 +320,6 @@ deps-uplot:
 	npm install --prefix $(BUILD)/npm --ignore-scripts --no-audit --no-fund --fetch-retries=1 uplot@$(UPLOT_VERSION) >/dev/null && \
 	cp $$from/dist/uPlot.iife.min.js $$from/dist/uPlot.min.css $(UPLOT) && cp $$from/LICENSE $(UPLOT) || \
 	echo 'rille: npm failed, see above; going on without uPlot' >&2
-.PHONY: deps deps-run deps-test deps-lint deps-peers deps-train
-deps: deps-lint ## install (apt) what run, test and lint need, where it is missing
-deps-run: ; $(call install_missing,$(RUN_PACKAGES))
-deps-test: ; $(call install_missing,$(TEST_PACKAGES))
-deps-lint: ; $(call install_missing,$(LINT_PACKAGES))
 deps-train: ; $(call install_missing,$(TRAIN_PACKAGES))
 # ONNX Runtime where npm is there, below build/. Its own script would fetch GPU libraries.
 ONNXRUNTIME := $(BUILD)/peers/node_modules/onnxruntime-node
