@@ -225,7 +225,7 @@ describe("rille.report", function()
         write(path, "good")
         assert.matches("^bad argument #2 to 'save'", message_of(report.save, path, { probe = probe, losses = { "x" } }))
         assert.equal("good", read(path))
-        assert.equal("cannot write '/nonexistent/run.html' (No such file or directory)",
+        assert.equal("write_file: cannot write '/nonexistent/run.html': No such file or directory",
             message_of(report.save, "/nonexistent/run.html", { probe = probe }))
         report.save(path, { probe = probe })
         assert.matches("^<!DOCTYPE html>.*</html>\n$", read(path))
