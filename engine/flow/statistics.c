@@ -142,12 +142,14 @@ static void put_statistics(const subject *s, const chunk *chunks, rille_statisti
 static rille_status measure_subjects(rille_context *cx, const char *operation, int count, subject *subjects,
                                      rille_statistics *statistics)
 {
-    enum { GRAIN = RL_GRAIN_MEDIUM / RL_MOST_MEASURED };
-    size_t total = 0;
+    size_t total = 0, elements = 0;
     for (int i = 0; i < count; i++) {
         subjects[i].first = total;
         total += rl_chunks(subjects[i].n, RL_MOST_MEASURED);
+        elements += subjects[i].n;
     }
+    /* so many chunks, many of which may be small, as hold a grain's elements together */
+    const size_t grain = elements <= RL_GRAIN_MEDIUM ? total + 1 : rl_chunks(total, rl_chunks(elements, RL_GRAIN_MEDIUM));
     int *owner = rl_allocate(cx, total * sizeof *owner);
     chunk *chunks = owner == NULL ? NULL : rl_allocate(cx, total * sizeof *chunks);
     rille_status status = chunks == NULL ? RILLE_ERROR_MEMORY : RILLE_OK;
@@ -156,7 +158,7 @@ static rille_status measure_subjects(rille_context *cx, const char *operation, i
             for (size_t k = 0; k < rl_chunks(subjects[i].n, RL_MOST_MEASURED); k++)
                 owner[subjects[i].first + k] = i;
         measure_work w = {subjects, owner, chunks};
-        status = rl_parallel_for(cx, operation, total, GRAIN, measure_chunks, &w);
+        status = rl_parallel_for(cx, operation, total, grain, measure_chunks, &w);
     }
     for (int i = 0; status == RILLE_OK && i < count; i++) {
         put_statistics(&subjects[i], chunks + subjects[i].first, &statistics[i]);
