@@ -91,6 +91,7 @@ static void measure_chunks(void *work, size_t begin, size_t end)
             kernels->moments[s->dtype](n, x, &w->chunks[i].moments);
             w->chunks[i].within = count_within(s, n, x);
         } else {
+            w->chunks[i].within = 0;
             kernels->subtract[s->dtype](n, x, s->previous + from * item, difference);
             kernels->moments[s->dtype](n, difference, &w->chunks[i].moments);
         }

@@ -174,7 +174,10 @@ Test(measure_changes, says_how_far_it_is_from_before_and_keeps_what_is_now)
     rille_tensor *wide = rille_randn(cx, RILLE_FLOAT64, SHAPE(10001)), *old = rille_zeros(cx, RILLE_FLOAT64, SHAPE(10001));
     rille_tensor *tensors[] = {now, wide}, *previous[] = {before, old};
     rille_statistics s[2], of_wide;
+    const rille_intervals all = {.count = 1, .low = {-INFINITY}, .high = {INFINITY}}, *within[] = {&all, &all};
+    cr_assert_eq(rille_measure_many(cx, 2, tensors, within, s), RILLE_OK); /* its memory is used again */
     cr_assert_eq(rille_measure_changes(cx, 2, tensors, previous, s), RILLE_OK);
+    cr_expect(s[0].within == 0 && s[1].within == 0, "no intervals were given");
     EXPECT_NEAR(s[0].log10_norm, log10(5), 1e-15);
     cr_expect(s[0].count == 4 && s[0].max == 4 && s[0].zeros == 2);
     rille_measure(wide, &of_wide);
