@@ -236,7 +236,7 @@ rille_tensor *rille_tile(rille_tensor *t, int count, const int64_t *repeats)
     rille_tensor *out = rille_reshape(t, rank, shape);
     for (int i = 0; i < count; i++)
         out = tile_along(out, rank - count + i, repeats[i]);
-    if (out != NULL && out->storage == t->storage) /* nothing was repeated, but it is a copy always */
+    if (out != NULL && (out->storage == t->storage || !rille_is_contiguous(out))) /* a copy always, of elements of its own */
         out = rille_clone(out);
     return rl_scope_return(cx, out);
 }
