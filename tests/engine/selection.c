@@ -108,10 +108,10 @@ Test(joining, stack_tile_roll)
     cr_expect(has_shape(rille_tile(a, 2, (int64_t[]){0, 4}), SHAPE(0, 12)));
     rille_tensor *same = rille_tile(a, 0, NULL);
     cr_expect(has_shape(same, SHAPE(2, 3)) && rille_data(same) != rille_data(a), "a copy always");
-    rille_tensor *column = rille_tile(rille_zeros(cx, RILLE_FLOAT32, SHAPE(1, 1)), 2, (int64_t[]){2, 3});
+    rille_tensor *column = rille_tile(rille_zeros(cx, RILLE_FLOAT32, SHAPE(2, 1)), 2, (int64_t[]){2, 3});
     cr_expect(rille_is_contiguous(column), "no element stands for several");
     cr_expect_eq(rille_copy(rille_select(column, 1, 1), rille_scalar(cx, RILLE_FLOAT32, 5)), RILLE_OK);
-    EXPECT_VALUES(column, 0, 5, 0, 0, 5, 0);
+    EXPECT_VALUES(column, 0, 5, 0, 0, 5, 0, 0, 5, 0, 0, 5, 0);
     EXPECT_VALUES(rille_roll(a, 1, 1), 2, 0, 1, 5, 3, 4);
     EXPECT_VALUES(rille_roll(a, -7, -1), 1, 2, 0, 4, 5, 3);
     EXPECT_VALUES(rille_roll(a, INT64_MIN, 0), 0, 1, 2, 3, 4, 5);
