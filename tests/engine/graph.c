@@ -171,9 +171,10 @@ Test(graph, anomalies_are_named_where_they_are_made)
     rille_context *cx = open_with(1, 0);
     rille_tensor *x = rille_from(cx, RILLE_FLOAT64, SHAPE(2, 2), (double[]){1, -2, 0, 4}), *y;
     rille_tensor *nan = rille_scalar(cx, RILLE_FLOAT64, NAN), *inf = rille_scalar(cx, RILLE_FLOAT64, INFINITY);
+    char place[] = "net.c:7";
     rille_set_requires_grad(x, true);
     cr_expect_not_null(rille_log(x));
-    cr_expect(!rille_set_anomaly(cx, (rille_anomaly){true, locate, (char[]){"net.c:7"}}).on);
+    cr_expect(!rille_set_anomaly(cx, (rille_anomaly){true, locate, place}).on);
     EXPECT_FAILS(cx, rille_log(x), RILLE_ERROR_NONFINITE, "log: made NaN at [0, 1] of [2, 2], from finite operands");
     EXPECT_FAILS(cx, rille_div(rille_scalar(cx, RILLE_FLOAT64, 1), rille_abs(rille_transpose(x, 0, 1))), RILLE_ERROR_NONFINITE,
                  "div: made an infinity at [0, 1] of [2, 2], from finite operands");
