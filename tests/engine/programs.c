@@ -1,122 +1,10 @@
-/* Random short programs of operations and views, run by the engine and by an interpreter that knows nothing of strides: to
- * it, a tensor is a list of places in a store, and a view is another list. A failure names its seed. */
-#include "engine/random_layouts.h"
+/* Random short programs of operations and views, run by the engine and by an interpreter that knows nothing of strides
+ * (programs.h). A failure names its seed. RILLE_PROGRAMS= says how many instead of the default, RILLE_SEED= the first seed. */
+#include "engine/program_folds.h"
+#include "engine/program_layers.h"
+#include "engine/program_places.h"
 
-#include <string.h>
-
-enum { MOST_VALUES = 40, MOST_ELEMENTS = 3000, MOST_BLOCKS = 400 };
-
-typedef struct plain { /* what a tensor should be */
-    rille_dtype dtype;
-    long double *store;
-    int rank;
-    int64_t shape[RILLE_MAX_RANK];
-    int64_t numel;
-    int64_t *at; /* of each element, row-major, in the store */
-} plain;
-
-typedef struct program {
-    rille_context *cx;
-    uint64_t seed, rng;
-    int count;
-    plain expected[MOST_VALUES];
-    rille_tensor *tensor[MOST_VALUES];
-    void *block[MOST_BLOCKS]; /* freed at the end */
-    int blocks;
-    const char *step;
-} program;
-
-static void *claim(program *p, int64_t n, size_t size)
-{
-    cr_assert(p->blocks < MOST_BLOCKS);
-    return p->block[p->blocks++] = calloc((size_t)n + 1, size);
-}
-
-static int64_t count_of(int rank, const int64_t *shape)
-{
-    int64_t n = 1;
-    for (int d = 0; d < rank; d++)
-        n *= shape[d];
-    return n;
-}
-
-/* A tensor of a store of its own, all 0. */
-static plain fresh(program *p, rille_dtype dtype, int rank, const int64_t *shape)
-{
-    plain x = {.dtype = dtype, .rank = rank, .numel = count_of(rank, shape)};
-    memcpy(x.shape, shape, (size_t)rank * sizeof shape[0]);
-    x.store = claim(p, x.numel, sizeof *x.store);
-    x.at = claim(p, x.numel, sizeof *x.at);
-    for (int64_t i = 0; i < x.numel; i++)
-        x.at[i] = i;
-    return x;
-}
-
-/* A view of another shape, whose places are for the caller to fill in. */
-static plain view_of(program *p, const plain *x, int rank, const int64_t *shape)
-{
-    plain v = {.dtype = x->dtype, .store = x->store, .rank = rank, .numel = count_of(rank, shape)};
-    memcpy(v.shape, shape, (size_t)rank * sizeof shape[0]);
-    v.at = claim(p, v.numel, sizeof *v.at);
-    return v;
-}
-
-static long double get(const plain *x, int64_t i)
-{
-    return x->store[x->at[i]];
-}
-
-static void position(const plain *x, int64_t i, int64_t *index)
-{
-    for (int d = x->rank - 1; d >= 0; d--) {
-        index[d] = i % x->shape[d];
-        i /= x->shape[d];
-    }
-}
-
-/* The number of the element at this position, where dimensions of size 1 stretch and leading ones may be missing. */
-static int64_t element_number(const plain *x, int rank, const int64_t *index)
-{
-    int64_t i = 0;
-    for (int d = 0; d < x->rank; d++)
-        i = i * x->shape[d] + (x->shape[d] == 1 ? 0 : index[rank - x->rank + d]);
-    return i;
-}
-
-/* ---- Steps: each adds a value to the program, or changes some in place ---- */
-
-#define SEED(p) (unsigned long long)(p)->seed
-
-/* Takes the tensor into the program where it was expected to work, and sees to it that it failed where not. */
-static void add_value(program *p, rille_tensor *t, bool fails, plain expected)
-{
-    cr_assert((t == NULL) == fails, "seed %llu, %s: %s", SEED(p), p->step, t == NULL ? rille_error(p->cx) : "was to fail");
-    cr_expect((rille_error(p->cx) == NULL) == !fails, "seed %llu, %s", SEED(p), p->step);
-    rille_clear_error(p->cx);
-    if (fails)
-        return;
-    cr_assert(p->count < MOST_VALUES);
-    p->tensor[p->count] = t;
-    p->expected[p->count++] = expected;
-}
-
-/* As add_value, for results that round differently: they must be within the tolerance, and are then taken as they are. */
-static void add_rounded(program *p, rille_tensor *t, plain expected, const long double *tolerance)
-{
-    cr_assert(has_shape(t, expected.rank, expected.shape), "seed %llu, %s: %s", SEED(p), p->step, rille_error(p->cx));
-    for (int64_t i = 0; i < expected.numel; i++) {
-        long double got = value_of(t, i), right = expected.store[i];
-        bool same = right != right ? got != got : isinf(right) ? got == right : fabsl(got - right) <= tolerance[i];
-        cr_assert(same, "seed %llu, %s: %Lg, not %Lg", SEED(p), p->step, got, right);
-        expected.store[i] = got;
-    }
-    add_value(p, t, false, expected);
-}
-
-static int any(program *p)
-{
-    return (int)random_below(&p->rng, p->count);
-}
+#include <stdlib.h>
 
 static void step_create(program *p)
 {
@@ -238,10 +126,7 @@ static void step_narrow(program *p)
     for (int64_t i = 0; i < v.numel; i++) {
         position(&v, i, index);
         index[dim] += start;
-        int64_t number = 0;
-        for (int d = 0; d < x->rank; d++)
-            number = number * x->shape[d] + index[d];
-        v.at[i] = x->at[number];
+        v.at[i] = x->at[number_of(x, index)];
     }
     if (selects) {
         memmove(v.shape + dim, v.shape + dim + 1, (size_t)(x->rank - dim - 1) * sizeof v.shape[0]);
@@ -294,14 +179,11 @@ static void step_copy(program *p)
 {
     int into = any(p), from = any(p);
     const plain *x = &p->expected[into], *y = &p->expected[from];
-    bool fits = y->rank <= x->rank, repeats = false;
+    bool fits = y->rank <= x->rank, repeats = may_repeat(x);
     for (int d = 0; d < y->rank && fits; d++) {
         int64_t own = x->shape[x->rank - y->rank + d];
         fits = y->shape[d] == own || y->shape[d] == 1;
     }
-    for (int64_t i = 0; i < x->numel && !repeats; i++)
-        for (int64_t k = 0; k < i && !repeats; k++)
-            repeats = x->at[i] == x->at[k];
     p->step = "copy";
     rille_status status = rille_copy(p->tensor[into], p->tensor[from]);
     cr_assert((status == RILLE_OK) == (fits && !repeats), "seed %llu, copy: %s", SEED(p), rille_error(p->cx));
@@ -322,27 +204,6 @@ static void step_copy(program *p)
         x->store[x->at[i]] = read[i];
 }
 
-typedef struct pair { /* two values, and the shape that they broadcast to */
-    int a, b;
-    bool fits;
-    int rank;
-    int64_t shape[RILLE_MAX_RANK];
-} pair;
-
-static pair random_pair(program *p)
-{
-    pair r = {any(p), any(p), true, 0, {0}};
-    const plain *x = &p->expected[r.a], *y = &p->expected[r.b];
-    r.rank = x->rank > y->rank ? x->rank : y->rank;
-    for (int d = 0; d < r.rank; d++) {
-        int own_x = d - (r.rank - x->rank), own_y = d - (r.rank - y->rank);
-        int64_t of_x = own_x < 0 ? 1 : x->shape[own_x], of_y = own_y < 0 ? 1 : y->shape[own_y];
-        r.fits = r.fits && (of_x == of_y || of_x == 1 || of_y == 1);
-        r.shape[d] = of_x == 1 ? of_y : of_x;
-    }
-    return r;
-}
-
 static long double combine(int op, rille_dtype dtype, long double a, long double b)
 {
     if (op > 2)
@@ -356,33 +217,23 @@ static long double combine(int op, rille_dtype dtype, long double a, long double
     return dtype == RILLE_FLOAT32 ? (float)z : z;
 }
 
-static int level(rille_dtype dtype)
-{
-    return dtype == RILLE_FLOAT64 ? 2 : dtype == RILLE_FLOAT32 ? 1 : 0;
-}
-
 static void step_binary(program *p)
 {
     static rille_tensor *(*const call[])(rille_tensor *, rille_tensor *) = {rille_add, rille_sub, rille_mul, rille_less,
                                                                             rille_equal};
     static const char *const name[] = {"add", "sub", "mul", "less", "equal"};
-    static const rille_dtype by_level[] = {RILLE_INT64, RILLE_FLOAT32, RILLE_FLOAT64};
     pair r = random_pair(p);
     if (r.fits && count_of(r.rank, r.shape) > MOST_ELEMENTS)
         return;
     int op = (int)random_below(&p->rng, 5);
     const plain *x = &p->expected[r.a], *y = &p->expected[r.b];
-    rille_dtype dtype = by_level[level(x->dtype) > level(y->dtype) ? level(x->dtype) : level(y->dtype)];
+    rille_dtype dtype = higher(RILLE_INT64, higher(x->dtype, y->dtype));
     plain v = fresh(p, op > 2 ? RILLE_BOOL : dtype, r.fits ? r.rank : 0, r.shape);
     int64_t index[RILLE_MAX_RANK];
     for (int64_t i = 0; r.fits && i < v.numel; i++) {
         position(&v, i, index);
         long double a = get(x, element_number(x, r.rank, index)), b = get(y, element_number(y, r.rank, index));
-        if (dtype == RILLE_FLOAT32)
-            a = (float)a, b = (float)b;
-        else if (dtype == RILLE_FLOAT64)
-            a = (double)a, b = (double)b;
-        v.store[i] = combine(op, dtype, a, b);
+        v.store[i] = combine(op, dtype, as_dtype(dtype, a), as_dtype(dtype, b));
     }
     p->step = name[op];
     add_value(p, call[op](p->tensor[r.a], p->tensor[r.b]), !r.fits, v);
@@ -392,7 +243,7 @@ static void step_unary(program *p) /* neg, abs, and exp, whose arguments are kep
 {
     int from = any(p), op = (int)random_below(&p->rng, 3);
     const plain *x = &p->expected[from];
-    rille_dtype dtype = level(x->dtype) > 0 ? x->dtype : op == 2 ? RILLE_FLOAT32 : RILLE_INT64;
+    rille_dtype dtype = higher(op == 2 ? RILLE_FLOAT32 : RILLE_INT64, x->dtype);
     plain v = fresh(p, dtype, x->rank, x->shape);
     for (int64_t i = 0; i < v.numel; i++) {
         long double a = get(x, i);
@@ -406,37 +257,6 @@ static void step_unary(program *p) /* neg, abs, and exp, whose arguments are kep
     p->step = op == 0 ? "neg" : op == 1 ? "abs" : "exp";
     rille_tensor *t = p->tensor[from];
     add_value(p, op == 0 ? rille_neg(t) : op == 1 ? rille_abs(t) : rille_exp(t), false, v);
-}
-
-static void step_sum(program *p) /* over one dimension */
-{
-    int from = any(p);
-    const plain *x = &p->expected[from];
-    if (x->rank == 0)
-        return;
-    int dim = (int)random_below(&p->rng, x->rank);
-    int64_t shape[RILLE_MAX_RANK], index[RILLE_MAX_RANK];
-    memcpy(shape, x->shape, sizeof shape);
-    shape[dim] = 1;
-    plain v = fresh(p, level(x->dtype) > 0 ? x->dtype : RILLE_INT64, x->rank, shape);
-    long double *size = claim(p, v.numel, sizeof *size);
-    for (int64_t i = 0; i < x->numel; i++) {
-        position(x, i, index);
-        int64_t into = element_number(&v, x->rank, index);
-        if (v.dtype == RILLE_INT64)
-            v.store[into] = (long double)(int64_t)((uint64_t)(int64_t)v.store[into] + (uint64_t)(int64_t)get(x, i));
-        else
-            v.store[into] += get(x, i);
-        size[into] += fabsl(get(x, i));
-    }
-    for (int64_t i = 0; i < v.numel; i++) { /* the sum itself rounds in float64, the result in its dtype */
-        long double own = v.dtype == RILLE_FLOAT32 ? FLT_EPSILON / 2 : DBL_EPSILON / 2;
-        if (v.dtype == RILLE_FLOAT32 && fabsl(v.store[i]) > (long double)FLT_MAX)
-            v.store[i] = (float)v.store[i];
-        size[i] = v.dtype == RILLE_INT64 ? 0 : size[i] * 20 * (long double)DBL_EPSILON + fabsl(v.store[i]) * own + 1e-45L;
-    }
-    p->step = "sum";
-    add_rounded(p, rille_sum(p->tensor[from], &dim, 1, true), v, size);
 }
 
 static void step_index_select(program *p)
@@ -457,10 +277,7 @@ static void step_index_select(program *p)
     for (int64_t i = 0; i < v.numel; i++) {
         position(&v, i, index);
         index[dim] = picked[index[dim]];
-        int64_t number = 0;
-        for (int d = 0; d < x->rank; d++)
-            number = number * x->shape[d] + index[d];
-        v.store[i] = get(x, number);
+        v.store[i] = get(x, number_of(x, index));
     }
     p->step = "index_select";
     rille_tensor *at = rille_from(p->cx, RILLE_INT64, 1, &k, picked);
@@ -507,27 +324,49 @@ static void check_copies_out(const program *p)
 }
 
 typedef void step(program *p);
-static step *const steps[] = {step_create, step_reshape, step_reshape, step_permute,      step_permute, step_narrow,
-                              step_narrow, step_expand,  step_copies,  step_copy,         step_copy,    step_binary,
-                              step_binary, step_unary,   step_sum,     step_index_select, step_free};
+static step *const steps[] = {
+    /* clang-format off */
+    step_create, step_free, step_copies, step_copy, step_copy,
+    step_reshape, step_reshape, step_permute, step_permute, step_narrow, step_narrow, step_expand, step_flip, step_windows,
+    step_split,
+    step_binary, step_binary, step_unary, step_rounding, step_activation, step_pairs, step_pairs, step_clamp, step_masked,
+    step_masked,
+    step_fold, step_fold, step_scan, step_order, step_extreme, step_softmax,
+    step_cat, step_spread, step_spread, step_index_select, step_gather, step_scatter, step_subscript, step_subscript,
+    step_product, step_convolution, step_pool, step_normalisation, step_loss, step_cross_entropy,
+    /* clang-format on */
+};
+
+static uint64_t from_environment(const char *name, uint64_t absent)
+{
+    const char *text = getenv(name);
+    return text == NULL ? absent : strtoull(text, NULL, 10);
+}
+
+static void run_program(program *p)
+{
+    rille_scope_push(p->cx);
+    for (int i = 0; i < 3; i++)
+        step_create(p);
+    for (int i = 0; i < 16; i++) {
+        steps[random_below(&p->rng, sizeof steps / sizeof steps[0])](p);
+        check_all(p);
+    }
+    check_copies_out(p);
+    rille_scope_pop(p->cx);
+    for (int i = 0; i < p->blocks; i++)
+        free(p->block[i]);
+}
 
 Test(programs, agree_with_an_interpreter)
 {
+    const uint64_t first = from_environment("RILLE_SEED", 0), programs = from_environment("RILLE_PROGRAMS", 8000);
     rille_context *cx = open_with(2, 0);
     program *p = malloc(sizeof *p);
-    for (uint64_t seed = 0; seed < 1500; seed++) {
+    cr_expect(programs > 0);
+    for (uint64_t seed = first; seed - first < programs; seed++) {
         *p = (program){.cx = cx, .seed = seed, .rng = seed};
-        rille_scope_push(cx);
-        for (int i = 0; i < 3; i++)
-            step_create(p);
-        for (int i = 0; i < 16; i++) {
-            steps[random_below(&p->rng, sizeof steps / sizeof steps[0])](p);
-            check_all(p);
-        }
-        check_copies_out(p);
-        rille_scope_pop(cx);
-        for (int i = 0; i < p->blocks; i++)
-            free(p->block[i]);
+        run_program(p);
     }
     free(p);
     cr_expect_eq(rille_memory_usage(cx).current, 0, "nothing is left");

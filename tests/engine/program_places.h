@@ -1,0 +1,411 @@
+/* Steps of random programs that move elements: joining, taking apart, picking, putting and choosing. */
+#ifndef RILLE_TESTS_PROGRAM_PLACES_H
+#define RILLE_TESTS_PROGRAM_PLACES_H
+
+#include "engine/programs.h"
+
+/* A program's value whose elements are whole numbers below n, as an index. */
+static inline rille_tensor *random_index(program *p, int rank, const int64_t *shape, int64_t n, int64_t *into)
+{
+    for (int64_t i = 0; i < count_of(rank, shape); i++)
+        into[i] = random_below(&p->rng, n);
+    return rille_from(p->cx, RILLE_INT64, rank, shape, into);
+}
+
+/* ---- Views ---- */
+
+static inline void step_flip(program *p) /* flip, and slice with steps of either sign */
+{
+    int from = any(p);
+    const plain *x = &p->expected[from];
+    if (x->rank == 0)
+        return;
+    int dim = (int)random_below(&p->rng, x->rank);
+    int64_t size = x->shape[dim], step = random_below(&p->rng, 7) - 3, shape[RILLE_MAX_RANK], index[RILLE_MAX_RANK];
+    bool flips = step == 0 || size == 0;
+    int64_t start = flips ? size - 1 : random_below(&p->rng, size), room = step < 0 ? start : size - 1 - start;
+    step = flips ? -1 : step;
+    int64_t length = flips ? size : random_below(&p->rng, room / (step < 0 ? -step : step) + 2);
+    memcpy(shape, x->shape, sizeof shape);
+    shape[dim] = length;
+    plain v = view_of(p, x, x->rank, shape);
+    for (int64_t i = 0; i < v.numel; i++) {
+        position(&v, i, index);
+        index[dim] = start + index[dim] * step;
+        v.at[i] = x->at[number_of(x, index)];
+    }
+    p->step = flips ? "flip" : "slice";
+    rille_tensor *t = p->tensor[from];
+    add_value(p, flips ? rille_flip(t, &dim, 1) : rille_slice(t, dim, start, length, step), false, v);
+}
+
+static inline void step_windows(program *p) /* unfold and diagonal */
+{
+    int from = any(p);
+    const plain *x = &p->expected[from];
+    bool diagonal = x->rank >= 2 && random_below(&p->rng, 2) == 0;
+    if (x->rank == 0 || x->rank > 5)
+        return;
+    int dim = (int)random_below(&p->rng, diagonal ? x->rank - 1 : x->rank), last = diagonal ? x->rank - 1 : x->rank;
+    int64_t shape[RILLE_MAX_RANK], index[RILLE_MAX_RANK], own[RILLE_MAX_RANK], size, step = 1 + random_below(&p->rng, 3);
+    memcpy(shape, x->shape, sizeof shape);
+    int64_t offset = random_below(&p->rng, 3) - 1;
+    if (diagonal) {
+        int64_t rows = x->shape[dim] + (offset < 0 ? offset : 0), columns = x->shape[last] - (offset > 0 ? offset : 0);
+        size = rows < columns ? rows : columns;
+        size = size < 0 ? 0 : size;
+        memmove(shape + dim, shape + dim + 1, (size_t)(last - dim) * sizeof shape[0]);
+        shape[last - 1] = size;
+    } else {
+        size = random_below(&p->rng, x->shape[dim] + 1);
+        shape[dim] = (x->shape[dim] - size) / step + 1;
+        shape[last] = size;
+    }
+    plain v = view_of(p, x, diagonal ? last : last + 1, shape);
+    for (int64_t i = 0; i < v.numel; i++) {
+        position(&v, i, index);
+        for (int d = 0; d < x->rank; d++)
+            own[d] = diagonal ? (d == last  ? index[last - 1]
+                                 : d == dim ? index[last - 1]
+                                            : index[d - (d > dim)])
+                              : (d == dim ? index[d] * step + index[last] : index[d]);
+        if (diagonal) {
+            own[dim] -= offset < 0 ? offset : 0;
+            own[last] += offset > 0 ? offset : 0;
+        }
+        v.at[i] = x->at[number_of(x, own)];
+    }
+    p->step = diagonal ? "diagonal" : "unfold";
+    rille_tensor *t = p->tensor[from];
+    add_value(p, diagonal ? rille_diagonal(t, offset, dim, last) : rille_unfold(t, dim, size, step), false, v);
+}
+
+static inline void step_split(program *p) /* split in three, one of which the program gets */
+{
+    int from = any(p);
+    const plain *x = &p->expected[from];
+    if (x->rank == 0)
+        return;
+    int dim = (int)random_below(&p->rng, x->rank), which = (int)random_below(&p->rng, 3);
+    int64_t first = random_below(&p->rng, x->shape[dim] + 1), second = random_below(&p->rng, x->shape[dim] - first + 1);
+    int64_t sizes[] = {first, second, x->shape[dim] - first - second}, index[RILLE_MAX_RANK], shape[RILLE_MAX_RANK];
+    memcpy(shape, x->shape, sizeof shape);
+    shape[dim] = sizes[which];
+    plain v = view_of(p, x, x->rank, shape);
+    for (int64_t i = 0; i < v.numel; i++) {
+        position(&v, i, index);
+        index[dim] += which == 0 ? 0 : which == 1 ? first : first + second;
+        v.at[i] = x->at[number_of(x, index)];
+    }
+    rille_tensor *part[3];
+    p->step = "split";
+    cr_assert_eq(rille_split(p->tensor[from], 3, sizes, dim - x->rank, part), RILLE_OK, "seed %llu, split: %s", SEED(p),
+                 rille_error(p->cx));
+    add_value(p, part[which], false, v);
+}
+
+/* ---- Joining ---- */
+
+static inline void step_cat(program *p) /* a value with itself and another dtype's narrowed one; stack of the first two */
+{
+    int from = any(p);
+    const plain *x = &p->expected[from];
+    bool stacks = random_below(&p->rng, 2) == 0;
+    if (x->rank > 5 || 2 * x->numel > MOST_ELEMENTS || (x->rank == 0 && !stacks))
+        return;
+    int dim = (int)random_below(&p->rng, stacks ? x->rank + 1 : x->rank);
+    rille_dtype other = every_dtype[random_below(&p->rng, DTYPES)];
+    plain y = fresh(p, other, x->rank, x->shape);
+    rille_tensor *second = rille_empty(p->cx, other, x->rank, x->shape);
+    for (int64_t i = 0; i < y.numel; i++) {
+        y.store[i] = random_value(&p->rng, other, WHOLE);
+        put_element(other, rille_data(second), i, y.store[i]);
+    }
+    int64_t shape[RILLE_MAX_RANK] = {0}, index[RILLE_MAX_RANK];
+    memcpy(shape, x->shape, sizeof x->shape);
+    if (stacks) {
+        memmove(shape + dim + 1, shape + dim, (size_t)(x->rank - dim) * sizeof shape[0]);
+        shape[dim] = 2;
+    } else
+        shape[dim] *= 2;
+    plain v = fresh(p, higher(x->dtype, other), x->rank + stacks, shape);
+    for (int64_t i = 0; i < v.numel; i++) {
+        position(&v, i, index);
+        bool is_second = stacks ? index[dim] == 1 : index[dim] >= x->shape[dim];
+        if (stacks)
+            memmove(index + dim, index + dim + 1, (size_t)(x->rank - dim) * sizeof index[0]);
+        else if (is_second)
+            index[dim] -= x->shape[dim];
+        v.store[i] = as_dtype(v.dtype, is_second ? get(&y, number_of(&y, index)) : get(x, number_of(x, index)));
+    }
+    p->step = stacks ? "stack" : "cat";
+    rille_tensor *both[] = {p->tensor[from], second};
+    add_value(p, stacks ? rille_stack(both, 2, dim) : rille_cat(both, 2, dim), false, v);
+    rille_free(second);
+}
+
+typedef enum spread { TILE, ROLL, PAD, TRIU, TRIL, SPREADS } spread;
+
+static inline rille_tensor *call_spread(spread which, rille_tensor *t, int dim, const int64_t *before, const int64_t *after)
+{
+    switch (which) {
+    case TILE: return rille_tile(t, rille_rank(t), after);
+    case ROLL: return rille_roll(t, before[dim], dim);
+    case PAD: return rille_pad(t, before, after, 1);
+    case TRIU: return rille_triu(t, before[0]);
+    default: return rille_tril(t, before[0]);
+    }
+}
+
+static inline void step_spread(program *p)
+{
+    static const char *const name[] = {"tile", "roll", "pad", "triu", "tril"};
+    int from = any(p);
+    const plain *x = &p->expected[from];
+    spread which = (spread)random_below(&p->rng, SPREADS);
+    if (x->rank == 0 || (which >= TRIU && x->rank < 2))
+        return;
+    int dim = (int)random_below(&p->rng, x->rank);
+    int64_t shape[RILLE_MAX_RANK], index[RILLE_MAX_RANK], before[RILLE_MAX_RANK], after[RILLE_MAX_RANK];
+    for (int d = 0; d < x->rank; d++) {
+        before[d] = random_below(&p->rng, 4) - (which == ROLL ? 2 : 1);
+        after[d] = random_below(&p->rng, 3);
+        int64_t padded = x->shape[d] + before[d] + after[d];
+        shape[d] = which == TILE ? x->shape[d] * after[d] : which == PAD ? padded : x->shape[d];
+        if (which == PAD && x->shape[d] + before[d] < 0)
+            return;
+    }
+    if (count_of(x->rank, shape) > MOST_ELEMENTS)
+        return;
+    plain v = fresh(p, x->dtype, x->rank, shape);
+    for (int64_t i = 0; i < v.numel; i++) {
+        position(&v, i, index);
+        int64_t above = x->rank < 2 ? 0 : index[x->rank - 1] - index[x->rank - 2];
+        bool inside = which == TRIU ? above >= before[0] : which == TRIL ? above <= before[0] : true;
+        for (int d = 0; d < x->rank; d++) {
+            if (which == PAD) {
+                index[d] -= before[d];
+                inside = inside && index[d] >= 0 && index[d] < x->shape[d];
+            } else if (which == TILE)
+                index[d] %= x->shape[d];
+            else if (which == ROLL && d == dim)
+                index[d] = ((index[d] - before[d]) % x->shape[d] + x->shape[d]) % x->shape[d];
+        }
+        v.store[i] = inside ? get(x, number_of(x, index)) : which == PAD;
+    }
+    p->step = name[which];
+    add_value(p, call_spread(which, p->tensor[from], dim, before, after), false, v);
+}
+
+/* ---- By tensors of indices ---- */
+
+/* A shape whose sizes are none beyond x's but along dim. */
+static inline void shape_within(program *p, const plain *x, int dim, int64_t *shape)
+{
+    for (int d = 0; d < x->rank; d++)
+        shape[d] = d == dim ? (x->shape[d] == 0 ? 0 : random_below(&p->rng, 5)) : random_below(&p->rng, x->shape[d] + 1);
+}
+
+static inline void step_gather(program *p)
+{
+    int from = any(p);
+    const plain *x = &p->expected[from];
+    if (x->rank == 0)
+        return;
+    int dim = (int)random_below(&p->rng, x->rank);
+    int64_t shape[RILLE_MAX_RANK], index[RILLE_MAX_RANK];
+    shape_within(p, x, dim, shape);
+    if (count_of(x->rank, shape) > MOST_ELEMENTS)
+        return;
+    plain v = fresh(p, x->dtype, x->rank, shape);
+    int64_t *picked = claim(p, v.numel, sizeof *picked);
+    rille_tensor *at = random_index(p, x->rank, shape, x->shape[dim], picked);
+    for (int64_t i = 0; i < v.numel; i++) {
+        position(&v, i, index);
+        index[dim] = picked[i];
+        v.store[i] = get(x, number_of(x, index));
+    }
+    p->step = "gather";
+    add_value(p, rille_gather(p->tensor[from], dim, at), false, v);
+    rille_free(at);
+}
+
+static inline void step_scatter(program *p) /* scatter, scatter_add */
+{
+    int from = any(p);
+    const plain *x = &p->expected[from];
+    bool adds = random_below(&p->rng, 2) == 0;
+    if (x->rank == 0 || (adds && is_floating(x->dtype) && !(largest(x) <= 1e4L)))
+        return;
+    int dim = (int)random_below(&p->rng, x->rank);
+    int64_t shape[RILLE_MAX_RANK], index[RILLE_MAX_RANK];
+    shape_within(p, x, dim, shape);
+    rille_dtype dtype = every_dtype[random_below(&p->rng, DTYPES)];
+    plain v = fresh(p, higher(higher(x->dtype, dtype), adds ? RILLE_INT64 : RILLE_BOOL), x->rank, x->shape);
+    plain number = fresh(p, RILLE_INT64, x->rank, shape);
+    int64_t *picked = claim(p, number.numel, sizeof *picked);
+    rille_tensor *at = random_index(p, x->rank, shape, x->shape[dim], picked);
+    rille_tensor *source = rille_empty(p->cx, dtype, x->rank, shape);
+    for (int64_t i = 0; i < v.numel; i++)
+        v.store[i] = as_dtype(v.dtype, get(x, i));
+    for (int64_t i = 0; i < number.numel; i++) {
+        long double put = random_value(&p->rng, dtype, WHOLE);
+        put_element(dtype, rille_data(source), i, put);
+        position(&number, i, index);
+        index[dim] = picked[i];
+        long double *into = &v.store[number_of(&v, index)];
+        *into = adds && v.dtype == RILLE_INT64 ? (long double)(int64_t)((uint64_t)(int64_t)*into + (uint64_t)(int64_t)put)
+                : adds                         ? *into + put
+                                               : put;
+    }
+    p->step = adds ? "scatter_add" : "scatter";
+    rille_tensor *t = p->tensor[from];
+    if (adds)
+        add_close(p, rille_scatter_add(t, dim, at, source), v, (long double)DBL_EPSILON * 1e6L);
+    else
+        add_value(p, rille_scatter(t, dim, at, source), false, v);
+    rille_free(source);
+    rille_free(at);
+}
+
+/* t[..., at, ...], where `at` is int64 of rank up to 2, or bool of some dimensions; and such elements put. */
+typedef struct subscript {
+    int dim, count; /* entries before the index's are NULL */
+    rille_tensor *entry[RILLE_MAX_RANK];
+    int rank, taken; /* dimensions that it gives and takes */
+    int64_t shape[RILLE_MAX_RANK];
+    int64_t *picked; /* for each element of the index: the number, row-major, in the dimensions that it takes */
+} subscript;
+
+static inline subscript random_subscript(program *p, const plain *x)
+{
+    subscript s = {.dim = (int)random_below(&p->rng, x->rank), .taken = 1, .rank = 1};
+    bool masks = random_below(&p->rng, 3) == 0;
+    s.count = s.dim + 1;
+    if (masks) {
+        s.taken += (int)random_below(&p->rng, x->rank - s.dim);
+        int64_t n = count_of(s.taken, x->shape + s.dim);
+        s.picked = claim(p, n, sizeof *s.picked);
+        rille_tensor *mask = rille_zeros(p->cx, RILLE_BOOL, s.taken, x->shape + s.dim);
+        for (int64_t i = 0; i < n; i++)
+            if (random_below(&p->rng, 2) == 0) {
+                ((bool *)rille_data(mask))[i] = true;
+                s.picked[s.shape[0]++] = i;
+            }
+        s.entry[s.dim] = mask;
+        return s;
+    }
+    s.rank = (int)random_below(&p->rng, 3);
+    for (int d = 0; d < s.rank; d++)
+        s.shape[d] = x->shape[s.dim] == 0 ? 0 : random_below(&p->rng, 4);
+    if (s.rank == 0 && x->shape[s.dim] == 0)
+        s.rank = 1;
+    s.picked = claim(p, count_of(s.rank, s.shape), sizeof *s.picked);
+    s.entry[s.dim] = random_index(p, s.rank, s.shape, x->shape[s.dim], s.picked);
+    return s;
+}
+
+/* The number in x of the element at `index` in what the subscript gives. */
+static inline int64_t subscripted(const plain *x, const subscript *s, const int64_t *index)
+{
+    int64_t at[RILLE_MAX_RANK], i = 0;
+    for (int d = 0; d < s->rank; d++)
+        i = i * s->shape[d] + index[s->dim + d];
+    i = s->picked[i];
+    for (int d = x->rank - 1; d >= 0; d--)
+        if (d < s->dim || d >= s->dim + s->taken)
+            at[d] = index[d < s->dim ? d : d - s->taken + s->rank];
+        else {
+            at[d] = i % x->shape[d];
+            i /= x->shape[d];
+        }
+    return number_of(x, at);
+}
+
+static inline void step_subscript(program *p) /* index, index_put */
+{
+    int from = any(p);
+    plain *x = &p->expected[from];
+    if (x->rank == 0 || x->rank > 6)
+        return;
+    bool puts = random_below(&p->rng, 2) == 0;
+    subscript s = random_subscript(p, x);
+    int64_t shape[RILLE_MAX_RANK], index[RILLE_MAX_RANK];
+    for (int d = 0; d < x->rank - s.taken + s.rank; d++)
+        shape[d] = d < s.dim ? x->shape[d] : d < s.dim + s.rank ? s.shape[d - s.dim] : x->shape[d - s.rank + s.taken];
+    if (count_of(x->rank - s.taken + s.rank, shape) > MOST_ELEMENTS)
+        return;
+    plain v = fresh(p, x->dtype, x->rank - s.taken + s.rank, shape);
+    p->step = puts ? "index_put" : "index";
+    if (!puts) {
+        for (int64_t i = 0; i < v.numel; i++) {
+            position(&v, i, index);
+            v.store[i] = get(x, subscripted(x, &s, index));
+        }
+        add_value(p, rille_index(p->tensor[from], s.count, s.entry), false, v);
+    } else {
+        bool fails = may_repeat(x);
+        rille_tensor *source = rille_empty(p->cx, x->dtype, v.rank, shape);
+        for (int64_t i = 0; i < v.numel; i++) {
+            long double put = random_value(&p->rng, x->dtype, WHOLE);
+            put_element(x->dtype, rille_data(source), i, put);
+            position(&v, i, index);
+            if (!fails)
+                x->store[x->at[subscripted(x, &s, index)]] = put;
+        }
+        rille_status status = rille_index_put(p->tensor[from], s.count, s.entry, source);
+        cr_assert_eq(status == RILLE_OK, !fails, "seed %llu, index_put: %s", SEED(p), rille_error(p->cx));
+        rille_clear_error(p->cx);
+        rille_free(source);
+    }
+    rille_free(s.entry[s.dim]);
+}
+
+/* ---- By conditions ---- */
+
+static inline void step_masked(program *p) /* where, masked_fill, masked_select */
+{
+    int which = (int)random_below(&p->rng, 3);
+    pair r = random_pair(p);
+    const plain *x = &p->expected[r.a], *y = &p->expected[r.b];
+    if (r.fits && count_of(r.rank, r.shape) > MOST_ELEMENTS)
+        return;
+    int64_t index[RILLE_MAX_RANK], found = 0;
+    plain v = fresh(p, which == 0 ? higher(x->dtype, y->dtype) : y->dtype, r.fits ? r.rank : 0, r.shape);
+    for (int64_t i = 0; r.fits && i < v.numel; i++) { /* where x is not 0: x, 1 or those elements of y */
+        position(&v, i, index);
+        long double a = get(x, element_number(x, r.rank, index)), b = get(y, element_number(y, r.rank, index));
+        if (which == 2 && a != 0)
+            v.store[found++] = b;
+        else if (which != 2)
+            v.store[i] = as_dtype(v.dtype, a == 0 ? b : which == 0 ? a : 1);
+    }
+    if (which == 2) {
+        v.rank = 1;
+        v.shape[0] = v.numel = found;
+    }
+    p->step = which == 0 ? "where" : which == 1 ? "masked_fill" : "masked_select";
+    rille_tensor *a = p->tensor[r.a], *b = p->tensor[r.b], *one = rille_scalar(p->cx, RILLE_FLOAT64, 1);
+    add_value(p,
+              which == 0   ? rille_where(a, a, b)
+              : which == 1 ? rille_masked_fill(b, a, one)
+                           : rille_masked_select(b, a),
+              !r.fits, v);
+    rille_free(one);
+}
+
+static inline void step_clamp(program *p)
+{
+    int from = any(p);
+    const plain *x = &p->expected[from];
+    double low = (double)random_below(&p->rng, 4) - 3, high = low + (double)random_below(&p->rng, 4);
+    plain v = fresh(p, higher(RILLE_INT64, x->dtype), x->rank, x->shape);
+    for (int64_t i = 0; i < v.numel; i++) {
+        long double a = get(x, i);
+        v.store[i] = a < low ? low : a > high ? high : a;
+    }
+    p->step = "clamp";
+    add_close(p, rille_clamp(p->tensor[from], low, high), v, 0); /* either zero where both are within the bounds */
+}
+
+#endif
