@@ -43,6 +43,7 @@ ENGINE      := $(filter-out $(KERNELS) $(GENERATOR),$(wildcard engine/*/*.c))
 BINDINGS    := $(wildcard bindings/*.c)
 LUA_MODULES := $(patsubst bindings/rille/%,%,$(wildcard bindings/rille/*.lua bindings/rille/*/*.lua))
 SUITES      := $(wildcard tests/engine/*.c)
+LUA_SUITES  := $(wildcard tests/bindings/*.c)# C programs that are hosts of Lua, and load rille.so
 REFERENCE   := $(wildcard tests/reference/*.c tests/accuracy/*.c) $(if $(EMULATOR),tests/aarch64/execve.c) $(if $(PLAIN),tests/sanitize/plain.c)
 SPECS       := $(wildcard tests/lua/*_spec.lua)
 BENCHES     := $(wildcard tests/bench/*.c)
@@ -63,6 +64,7 @@ ISA_FLAGS_v2 := -march=x86-64-v2
 BLAS_CFLAGS := $(shell pkg-config --cflags openblas 2>/dev/null)
 BLAS_LIBS   := $(shell pkg-config --libs openblas 2>/dev/null)
 LUA_CFLAGS  := $(shell pkg-config --cflags lua5.4 2>/dev/null)
+LUA_LIBS    := $(shell pkg-config --libs lua5.4 2>/dev/null)
 FILE_CFLAGS := $(shell pkg-config --cflags zlib libzip jansson 2>/dev/null)
 FILE_LIBS   := $(shell pkg-config --libs zlib libzip jansson 2>/dev/null)
 as_system    = $(patsubst -I%,-isystem %,$(1))# headers of others: their warnings are not ours
@@ -101,8 +103,10 @@ EXHAUSTIVE_OBJS := $(EXHAUSTIVE:%.c=$(OBJ)/%.o)
 PEERS_OBJS     := $(PEERS:%.c=$(OBJ)/%.o)
 TRAIN_OBJS     := $(TRAIN:%.c=$(OBJ)/%.o) $(OBJ)/tests/bench/peers/peer.o
 SUITE_PROGRAMS := $(SUITES:tests/%.c=$(BUILD)/tests/%)
+LUA_PROGRAMS   := $(if $(EMULATOR)$(PLAIN),,$(LUA_SUITES:tests/%.c=$(BUILD)/tests/%))
 BENCH_PROGRAMS := $(BENCHES:tests/bench/%.c=$(BUILD)/bench/%)
 OBJECTS        := $(ENGINE_OBJS) $(BINDING_OBJS) $(REFERENCE_OBJS) $(EXHAUSTIVE_OBJS) $(PEERS_OBJS) $(patsubst %.c,$(OBJ)/%.o,$(SUITES) $(BENCHES) $(PEER) $(TRAIN))
+OBJECTS        := $(ENGINE_OBJS) $(BINDING_OBJS) $(REFERENCE_OBJS) $(EXHAUSTIVE_OBJS) $(PEERS_OBJS) $(patsubst %.c,$(OBJ)/%.o,$(SUITES) $(LUA_SUITES) $(BENCHES) $(PEER))
 
 HEADER     := $(BUILD)/include/rille_activations.h
 LIBRARY    := $(BUILD)/lib/librille.so.$(VERSION)
@@ -219,6 +223,11 @@ $(BUILD)/tests/%: $(OBJ)/tests/%.o $(REFERENCE_OBJS) $(OBJ)/list-REFERENCE $(ARC
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(REFERENCE_OBJS) $(ARCHIVE) $(if $(PLAIN),,-lcriterion) $(TEST_LIBS) -o $@
+$(OBJ)/tests/bindings/%.o: COMPILE_TESTS += $(call as_system,$(LUA_CFLAGS))
+$(BUILD)/tests/bindings/%: $(OBJ)/tests/bindings/%.o
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< -lcriterion $(LUA_LIBS) -o $@
 # A bench runs where it was built: its own loops, copies to compare with, get the best that the machine has. So does the sweep.
 $(OBJ)/tests/bench/%.o $(OBJ)/tests/accuracy/sweep.o: NATIVE := -O3 $(if $(EMULATOR),,-march=native)
 $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(REFERENCE_OBJS) $(OBJ)/list-REFERENCE $(ARCHIVE)
@@ -248,6 +257,8 @@ $(OBJ)/tests/aarch64/execve.o: COMPILE_TESTS += -D_DEFAULT_SOURCE -DEMULATOR='"$
 .PHONY: test-programs bench-programs
 test-programs: $(SUITE_PROGRAMS) ; @:
 bench-programs: $(BENCH_PROGRAMS) $(BUILD)/exhaustive/accuracy $(BUILD)/peers/driver $(BUILD)/train/driver ; @:
+test-programs: $(SUITE_PROGRAMS) $(LUA_PROGRAMS) ; @:
+bench-programs: $(BENCH_PROGRAMS) $(BUILD)/exhaustive/accuracy $(BUILD)/peers/driver ; @:
 
 -include $(OBJECTS:.o=.d) $(OBJ)/generate_header.d
 
@@ -387,6 +398,9 @@ done
 # Busted's first line picks whichever Lua is called lua, so it is named here. The _5_4 names go before those without.
 export LUA_PATH_5_4="$(BUILD)/share/lua/5.4/?.lua;$(BUILD)/share/lua/5.4/?/init.lua;tests/lua/?.lua;;"
 export LUA_CPATH_5_4="$(BUILD)/lib/lua/5.4/?.so;;"
+for program in $(LUA_PROGRAMS); do
+    suite bindings/$${program##*/} $$program --jobs $(TEST_JOBS)
+done
 for spec in $(SPECS); do
     name=$${spec##*/}
     suite lua/$${name%_spec.lua} env $(LUA_ENVIRONMENT) $(LUA) "$$(command -v busted)" --output=plainTerminal $$spec
@@ -508,6 +522,7 @@ exhaustive: deps-test built ## measure the error of every activation at all floa
 
 C_HEADERS := $(wildcard engine/*/*.h bindings/*.h tests/*/*.h tests/*/*/*.h)
 C_SOURCES := $(ENGINE) $(KERNELS) $(GENERATOR) $(BINDINGS) $(SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE) $(PEERS) $(PEER) $(TRAIN)
+C_SOURCES := $(ENGINE) $(KERNELS) $(GENERATOR) $(BINDINGS) $(SUITES) $(LUA_SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE) $(PEERS) $(PEER)
 # engine/rille.h is set by hand: a declaration and its one-line comment, however long.
 FORMATTED := $(C_SOURCES) $(C_HEADERS) tests/aarch64/execve.c
 LINTS     := format lua rules symbols gcc clang tidy cppcheck
@@ -554,7 +569,7 @@ $(OMP_H):
 lint-clang: $(OMP_H)
 	@clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_TESTS) $(ENGINE) $(GENERATOR) $(SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE) $(PEERS) $(TRAIN)
 	@$(foreach isa,$(ISAS),clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_ENGINE) -DRL_ISA=$(isa) $(ISA_FLAGS_$(isa)) $(KERNELS);)
-	@clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_BINDINGS) $(BINDINGS)
+	@clang -fsyntax-only -Werror $(CLANG_FLAGS) $(INCLUDE_BINDINGS) $(BINDINGS) $(LUA_SUITES)
 # One file for each clang-tidy: with several at once, version 14 loses sight of va_start.
 TIDY := $(ENGINE) $(KERNELS) $(GENERATOR) $(REFERENCE) $(EXHAUSTIVE) $(PEERS) $(TRAIN) $(BINDINGS)
 lint-tidy: $(TIDY:%=tidy/%)
