@@ -26,6 +26,10 @@ static inline uint8_t uint8_of_int64(int64_t x)
     static void name(size_t n, char *const *p, const ptrdiff_t *stride)                                                        \
     {                                                                                                                          \
         if (stride[0] == sizeof(into_type) && stride[1] == sizeof(from_type)) {                                                \
+            if (__builtin_types_compatible_p(from_type, into_type)) { /* a bias that goes to every row, say */                 \
+                memcpy(p[0], p[1], n * sizeof(into_type));                                                                     \
+                return;                                                                                                        \
+            }                                                                                                                  \
             const from_type *restrict from = (const from_type *)p[1];                                                          \
             into_type *restrict into = (into_type *)p[0];                                                                      \
             for (size_t i = 0; i < n; i++) {                                                                                   \
