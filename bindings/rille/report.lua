@@ -103,6 +103,7 @@ local function gather(o)
     r.history = history.of_passes(passes)
     r.any_history = #r.history.quantities > 0
     r.losses = o.losses and losses.read(o.losses)
+    r.any_series = r.losses or r.any_history and #r.history.steps > 1
     r.histograms = o.probe:histograms(48)
     if #r.histograms == 0 then
         r.histograms = nil

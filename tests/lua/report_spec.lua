@@ -132,6 +132,7 @@ describe("rille.report", function()
         assert.is_truthy(page:find("No histograms: the probe was detached before the report was made.", 1, true))
         assert.is_nil(page:find("<section id=\"histograms\">", 1, true))
         assert.is_nil(page:find("<section id=\"remedies\">", 1, true))
+        assert.is_nil(page:find("<section id=\"histories\">", 1, true)) -- one step is none
         assert.is_nil(page:find("id=\"loss\"", 1, true))
     end)
 
@@ -144,6 +145,22 @@ describe("rille.report", function()
         assert.is_truthy(page:find("No prediction: theory knows plain chains of layers; [2] is a Residual.", 1, true))
         assert.is_nil(page:find("‖∂L/∂W‖:", 1, true))
         assert.equal(1 + 2, count(section_of(page, "layers"), "<tr>"))
+    end)
+
+    it("says where there is nothing to draw, and folds long lists of verdicts", function()
+        local probe, _, net, x, y = trained(0, { depth = 10 })
+        for _ = 1, 3 do
+            net:zero_grad()
+            rille.cross_entropy(net(x), y):backward()
+            probe:record() -- nothing moves
+        end
+        report.save(path, { probe = probe })
+        local page = read(path)
+        assert.is_truthy(section_of(page, "histories"):find("Nothing to draw: every value is 0, or not finite.", 1, true))
+        local verdict = section_of(page, "verdict")
+        assert.equal(11, count(verdict, "<li>"))
+        assert.is_truthy(verdict:find("<details><summary>3 more</summary>", 1, true))
+        assert.is_true(count(verdict:match("^(.-)<details>"), "<li>") == 8)
     end)
 
     it("keeps the page small", function()
@@ -274,6 +291,19 @@ describe("a report's data", function()
         assert.equal(1, #h.quantities)
         assert.equal(-143, h.quantities[1].values[1][400])
         assert.same({ "[1] Linear" }, h.quantities[1].layers)
+    end)
+
+    it("holds fewer passes of many layers", function()
+        local passes = {}
+        for i = 1, 300 do
+            passes[i] = {}
+            for layer = 1, 150 do
+                passes[i][layer] = { step = i, name = tostring(layer), kind = "Linear", gradient_log10_norm = 0.5 }
+            end
+        end
+        local h = history.of_passes(passes)
+        assert.same({ 133, 300 }, { #h.steps, h.steps[133] })
+        assert.same({ 150, 133 }, { #h.quantities[1].values, #h.quantities[1].values[150] })
     end)
 
     it("keeps layers apart that come and go", function()

@@ -4,7 +4,8 @@ local check = require "rille.check"
 
 local history = {}
 
-local MOST_PASSES = 400 -- recorded passes that are shown
+-- Recorded passes that are shown: 400, and where there are many layers fewer, so that there are 20,000 values of a quantity.
+local MOST_PASSES, FEWEST_PASSES, MOST_VALUES = 400, 100, 20000
 
 --- What is shown of each layer over the steps: the column of rille.flow's rows, and what it is, with its unit.
 history.quantities = {
@@ -55,7 +56,8 @@ end
 --- Of a probe's passes: { steps = list, recorded = how many there were, quantities = list of { column, label, short, log,
 -- layers = names, values = a list for each of these, a value for each step }, of those of which there is anything }.
 function history.of_passes(passes)
-    local shown = some(passes, MOST_PASSES)
+    local most = MOST_VALUES // math.max(1, passes[1] and #passes[1] or 1)
+    local shown = some(passes, math.max(FEWEST_PASSES, math.min(MOST_PASSES, most)))
     local out = { steps = {}, recorded = #passes, quantities = {} }
     for i, rows in ipairs(shown) do
         out.steps[i] = rows[1].step

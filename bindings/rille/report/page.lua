@@ -25,6 +25,13 @@ local function verdict_item(layer)
         escape(layer.text .. (layer.remedy and "; try " .. layer.remedy or "")))
 end
 
+local AT_ONCE = 8 -- verdicts that are seen without a click
+
+local function folded(open, summary, items)
+    return ("<details%s><summary>%s</summary><ul class=\"verdicts\">%s</ul></details>"):format(open and " open" or "", summary,
+        items)
+end
+
 local function verdict_section(r)
     local well, bad, out = {}, {}, {}
     for _, layer in ipairs(r.diagnosis.layers) do
@@ -33,11 +40,14 @@ local function verdict_section(r)
     local summary = tostring(r.diagnosis):match("^[^\n]*")
     out[1] = paragraph(r.diagnosis.healthy and "good" or "bad", (r.diagnosis.healthy and "✓ " or "✗ ") .. summary)
     if #bad > 0 then
-        out[2] = "<ul class=\"verdicts\">" .. table.concat(bad) .. "</ul>"
+        out[2] = "<ul class=\"verdicts\">" .. table.concat(bad, "", 1, math.min(#bad, AT_ONCE)) .. "</ul>"
+    end
+    if #bad > AT_ONCE then
+        out[3] = folded(false, ("%d more"):format(#bad - AT_ONCE), table.concat(bad, "", AT_ONCE + 1))
     end
     if #well > 0 then
-        out[#out + 1] = ("<details%s><summary>%d healthy layer%s</summary><ul class=\"verdicts\">%s</ul></details>"):format(
-            #well <= 8 and " open" or "", #well, #well == 1 and "" or "s", table.concat(well))
+        out[#out + 1] = folded(#well <= AT_ONCE, ("%d healthy layer%s"):format(#well, #well == 1 and "" or "s"),
+            table.concat(well))
     end
     return table.concat(out, "\n")
 end
@@ -160,6 +170,17 @@ local function plain_chart(r, quantity)
         y_text = quantity.log and drawing.power_text or text.share })
 end
 
+local function any_finite(quantity)
+    for _, values in ipairs(quantity.values) do
+        for k = 1, values.n do
+            if values[k] and values[k] - values[k] == 0 then
+                return true
+            end
+        end
+    end
+    return false
+end
+
 local function histories_section(r)
     local out = {}
     local function chart(title, attribute, plain)
@@ -174,8 +195,11 @@ local function histories_section(r)
                 { x_label = "step", y_label = "loss" })
         end)
     end
-    for i, quantity in ipairs(r.history.quantities) do
-        if quantity.log then
+    for i, quantity in ipairs(#r.history.steps > 1 and r.history.quantities or {}) do
+        if quantity.log and not any_finite(quantity) then
+            out[#out + 1] = ("<h3>%s</h3>%s"):format(escape(quantity.label),
+                paragraph("soft", "Nothing to draw: every value is 0, or not finite."))
+        elseif quantity.log then
             chart(quantity.label, (" data-quantity=\"%d\""):format(i - 1), function()
                 return plain_chart(r, quantity)
             end)
@@ -263,7 +287,7 @@ local SECTIONS = {
     { "verdict", "Verdict", "diagnosis", verdict_section },
     { "layers", "Layers", "rows", layers_section },
     { "flow", "Gradient flow, layer by step", "any_history", map_section },
-    { "histories", "Histories", "any_history", histories_section },
+    { "histories", "Histories", "any_series", histories_section },
     { "histograms", "Activation histograms", "histograms", histograms_section },
     { "theory", "Theory beside measurement", "prediction", prediction_section },
     { "remedies", "Remedies, tried", "trials", remedies_section },
@@ -278,9 +302,9 @@ local function scripts(r)
         .. "<script>" .. script .. "</script>"
 end
 
---- The HTML of a report: r holds title, diagnosis, trials, rows, history, any_history, losses, histograms, prediction,
--- facts (list of { label, text }), notes, remarks (sentences on what is left out), uplot (script, style and licence, or nil),
--- missing.
+--- The HTML of a report: r holds title, line (below it), diagnosis, trials, rows, history, any_history, any_series, losses,
+-- histograms, prediction, facts (list of { label, text }), notes, remarks (sentences on what is left out), uplot (script, style
+-- and licence, or nil) and missing (why it is).
 function page.html(r)
     local out, links = {}, {}
     for _, section in ipairs(SECTIONS) do

@@ -8,7 +8,6 @@
 
 local band = require "rille.flow.band"
 local check = require "rille.check"
-local lengths = require "rille.flow.lengths"
 local moments = require "rille.flow.moments"
 
 local prediction = {}
@@ -52,11 +51,14 @@ local function step_of(modules, before, activation, after)
     if not (m and q > 0 and q <= m.largest and sigma_w > 0 and sigma_w < math.huge and measured - measured == 0) then
         return nil
     end
-    local chi = lengths.lengths(between, { sigma_w = sigma_w, q0 = q, layers = 1 })[1].chi
+    local at = m:at(math.max(q, m.scan[1].q))
+    local chi = sigma_w ^ 2 * at.slope
     if not (chi > 0 and chi < math.huge) then
         return nil
     end
-    local expected = band.growth_band({ q = q, chi = chi, chi_parallel = 0, sigma_w = sigma_w, moments = m },
+    -- The integrals at q take long, and the band needs those that are known already.
+    local known = { scan = m.scan, at = function() return at end }
+    local expected = band.growth_band({ q = q, chi = chi, chi_parallel = 0, sigma_w = sigma_w, moments = known },
         { width = width, layers = 1 })
     return { name = before.name, activation = activation.kind, q = q, sigma_w2 = sigma_w ^ 2, chi = chi, width = width,
         expected = math.log(chi, 10) / 2, low = expected.low, high = expected.high, std = expected.std, measured = measured }
