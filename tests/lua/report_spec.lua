@@ -423,8 +423,9 @@ local function browse(folder, page, width, scheme)
     local watched = page:gsub("<meta charset", function(found) return WATCH .. found end, 1)
     write(folder .. "/frame.html", ("<!DOCTYPE html><meta charset=\"utf-8\"><iframe style=\"width:%dpx;height:844px\" "
         .. "srcdoc=\"%s\"></iframe>%s"):format(width, watched:gsub("&", "&amp;"):gsub("\"", "&quot;"), PROBING))
-    local pipe = assert(io.popen(("timeout 60 %s --headless --no-sandbox --disable-gpu --enable-logging=stderr "
-        .. "--window-size=1400,900 --user-data-dir=%s/profile --blink-settings=preferredColorScheme=%d "
+    -- What a sanitizer has the interpreter load is not for a browser.
+    local pipe = assert(io.popen(("env -u LD_PRELOAD timeout 60 %s --headless --no-sandbox --disable-gpu "
+        .. "--enable-logging=stderr --window-size=1400,900 --user-data-dir=%s/profile --blink-settings=preferredColorScheme=%d "
         .. "--virtual-time-budget=4000 --dump-dom %s 2>%s/log"):format(BROWSER, folder, scheme == "dark" and 0 or 1,
         files.quote("file://" .. folder .. "/frame.html"), folder)))
     local dom, found = pipe:read("a"), {}
