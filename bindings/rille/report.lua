@@ -95,12 +95,12 @@ end
 
 local function gather(o)
     local rows, info, date = o.probe:latest(), rille.info(), os.date("!%Y-%m-%d %H:%M UTC")
-    local passes = o.probe:passes()
-    passes = #passes > 0 and passes or { rows }
+    local first = o.probe:passes(1)[1]
     local r = { title = o.title or "Gradient flow", notes = o.notes, rows = rows, remarks = {} }
     r.diagnosis = o.diagnosis or diagnosis.diagnose(o.probe)
     r.trials = r.diagnosis.trials
-    r.history = history.of_passes(passes)
+    r.history = first and history.of_probe(o.probe) or history.of_passes { rows }
+    r.recorded = #o.probe.recorded
     r.any_history = #r.history.quantities > 0
     r.losses = o.losses and losses.read(o.losses)
     r.any_series = r.losses or r.any_history and #r.history.steps > 1
@@ -110,7 +110,7 @@ local function gather(o)
         table.insert(r.remarks, "No histograms: the probe was detached before the report was made.")
     end
     local why
-    r.prediction, why = prediction.of(o.probe.net, passes[1])
+    r.prediction, why = prediction.of(o.probe.net, first or rows)
     if not r.prediction then
         table.insert(r.remarks, ("No prediction: %s."):format(why))
     end

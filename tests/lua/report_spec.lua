@@ -177,6 +177,13 @@ describe("rille.report", function()
         assert.is_true(size < 220e3, size) -- 21 layers by 200 steps, five quantities, 2000 losses
     end)
 
+    it("says that not all passes are shown", function()
+        report.save(path, { probe = trained(402, { depth = 1, width = 2 }) })
+        assert.is_truthy(section_of(read(path), "flow"):find("400 of 402 recorded passes are shown.", 1, true))
+        report.save(path, { probe = trained(3) })
+        assert.is_nil(read(path):find("recorded passes are shown", 1, true))
+    end)
+
     it("fetches nothing", function()
         local probe, losses = trained(2)
         report.save(path, { probe = probe, losses = losses })
@@ -281,29 +288,30 @@ describe("a report's data", function()
         assert.equal("123456789", json.encode(123456789))
     end)
 
-    it("holds some of many passes, the first and the last among them", function()
-        local passes = {}
-        for i = 1, 1001 do
-            passes[i] = { { step = i, name = "[1]", kind = "Linear", weight_gradient_log10_norm = -i / 7 } }
+    -- A probe of a net of that many layers, with so many records of its gradient.
+    local function recorded(layers, passes)
+        local list = {}
+        for i = 1, layers do
+            list[i] = nn.Linear(1, 1)
         end
-        local h = history.of_passes(passes)
-        assert.same({ 400, 1001, 1, 1001 }, { #h.steps, h.recorded, h.steps[1], h.steps[400] })
-        assert.equal(1, #h.quantities)
-        assert.equal(-143, h.quantities[1].values[1][400])
-        assert.same({ "[1] Linear" }, h.quantities[1].layers)
-    end)
+        local net = nn.Sequential(list)
+        local probe = flow.probe(net)
+        net(rille.ones(1, 1)):sum():backward()
+        for step = 1, passes do
+            probe:record(step)
+        end
+        return probe
+    end
 
-    it("holds fewer passes of many layers", function()
-        local passes = {}
-        for i = 1, 300 do
-            passes[i] = {}
-            for layer = 1, 150 do
-                passes[i][layer] = { step = i, name = tostring(layer), kind = "Linear", gradient_log10_norm = 0.5 }
-            end
-        end
-        local h = history.of_passes(passes)
-        assert.same({ 133, 300 }, { #h.steps, h.steps[133] })
+    it("holds some of many passes, the first and the last among them", function()
+        local h = history.of_probe(recorded(1, 1001))
+        assert.same({ 400, 1, 1001 }, { #h.steps, h.steps[1], h.steps[400] })
+        assert.same({ "[1] Linear" }, h.quantities[1].layers)
+        assert.equal(400, #h.quantities[1].values[1])
+        h = history.of_probe(recorded(150, 200))
+        assert.same({ 133, 1, 200 }, { #h.steps, h.steps[1], h.steps[133] })
         assert.same({ 150, 133 }, { #h.quantities[1].values, #h.quantities[1].values[150] })
+        assert.same({ steps = {}, quantities = {} }, history.of_probe(flow.probe(nn.Linear(1, 1))))
     end)
 
     it("keeps layers apart that come and go", function()

@@ -3,6 +3,7 @@
 
 local check = require "rille.check"
 local remedies = require "rille.flow.remedies"
+local store = require "rille.flow.store"
 local text = require "rille.text"
 
 local diagnosis = {}
@@ -286,8 +287,8 @@ end
 
 -- Where it broke first, in all that was recorded.
 local function first_of(probe, latest, limits)
-    local passes = probe:passes()
-    for _, rows in ipairs(#passes > 0 and passes or { latest }) do
+    for i = 1, math.max(1, #probe.recorded) do -- one at a time: a long run's rows take more memory than its records
+        local rows = probe.recorded[i] and store.rows(probe.recorded[i]) or latest
         local broken = first_broken(judge_step(rows, limits))
         if broken then
             return { step = rows[1].step, name = broken.name, verdict = broken.verdict }

@@ -95,7 +95,7 @@ end
 
 -- The quantity of a probe's history with that column, and the steps.
 local function quantity_of(probe, column)
-    local h = history.of_passes(probe:passes())
+    local h = history.of_probe(probe)
     for _, quantity in ipairs(h.quantities) do
         if quantity.column == column then
             return quantity, h.steps

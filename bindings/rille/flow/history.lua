@@ -24,18 +24,6 @@ local function rounded(x)
     return x - x == 0 and math.floor(x * 1000 + 0.5) / 1000 or x
 end
 
--- Evenly some of a list, the first and the last among them.
-local function some(list, most)
-    if #list <= most then
-        return list
-    end
-    local out = {}
-    for i = 1, most do
-        out[i] = list[1 + (i - 1) * (#list - 1) // (most - 1)]
-    end
-    return out
-end
-
 local function matrix(passes, quantity)
     local out, at = { layers = {}, values = {} }, {}
     out.column, out.log, out.label, out.short = quantity.column, quantity.log or false, quantity.label, quantity.short
@@ -53,20 +41,25 @@ local function matrix(passes, quantity)
     return out
 end
 
---- Of a probe's passes: { steps = list, recorded = how many there were, quantities = list of { column, label, short, log,
--- layers = names, values = a list for each of these, a value for each step }, of those of which there is anything }.
+--- Of lists of rows, of one pass each: { steps = list, quantities = list of { column, label, short, log, layers = names,
+-- values = a list for each of these, a value for each step }, of those of which there is anything }.
 function history.of_passes(passes)
-    local most = MOST_VALUES // math.max(1, passes[1] and #passes[1] or 1)
-    local shown = some(passes, math.max(FEWEST_PASSES, math.min(MOST_PASSES, most)))
-    local out = { steps = {}, recorded = #passes, quantities = {} }
-    for i, rows in ipairs(shown) do
+    local out = { steps = {}, quantities = {} }
+    for i, rows in ipairs(passes) do
         out.steps[i] = rows[1].step
     end
     for _, quantity in ipairs(history.quantities) do
-        local found = matrix(shown, quantity)
+        local found = matrix(passes, quantity)
         out.quantities[#out.quantities + 1] = #found.layers > 0 and found or nil
     end
     return out
+end
+
+--- The same of what a probe has recorded, of some of its passes where there are many.
+function history.of_probe(probe)
+    local first = probe:passes(1)[1]
+    local most = MOST_VALUES // math.max(1, first and #first or 1)
+    return history.of_passes(probe:passes(math.max(FEWEST_PASSES, math.min(MOST_PASSES, most))))
 end
 
 return check.strict(history, "rille.flow.history")

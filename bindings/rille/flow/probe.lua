@@ -252,11 +252,13 @@ end
 
 ---- What was recorded -----------------------------------------------------------------------------------------------------
 
---- The recorded rows pass by pass, oldest first: a list of lists of plain tables with the fields of flow.columns.
-function Probe:passes()
-    local passes = {}
-    for i, pass in ipairs(self.recorded) do
-        passes[i] = store.rows(pass)
+--- The recorded rows pass by pass, oldest first: a list of lists of plain tables with the fields of flow.columns. most: of
+-- more passes than that, that many, evenly, the first and (from two on) the last among them; nil: all.
+function Probe:passes(most)
+    local passes, n = {}, #self.recorded
+    local count = most == nil and n or math.min(n, check.positive_integer(1, "passes", "most", most))
+    for i = 1, count do
+        passes[i] = store.rows(self.recorded[1 + (i - 1) * (n - 1) // math.max(1, count - 1)])
     end
     return passes
 end

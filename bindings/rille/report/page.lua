@@ -141,8 +141,9 @@ end
 
 ---- Over the steps ----------------------------------------------------------------------------------------------------------
 
-local function recorded_text(h)
-    return h.recorded > #h.steps and (" %d of %d recorded passes are shown."):format(#h.steps, h.recorded) or ""
+local function recorded_text(r)
+    local shown = #r.history.steps
+    return r.recorded > shown and (" %d of %d recorded passes are shown."):format(shown, r.recorded) or ""
 end
 
 local function map_section(r)
@@ -155,7 +156,7 @@ local function map_section(r)
         "<div id=\"map\"><p><select aria-label=\"what the map shows\">", table.concat(options), "</select></p>",
         "<canvas tabindex=\"0\" role=\"img\"></canvas>",
         ("<p class=\"soft read\" aria-live=\"polite\" data-hint=\"%s\">%s</p>"):format(hint, hint),
-        paragraph("soft", "Colours of norms and ratios go by their logarithm." .. recorded_text(r.history)),
+        paragraph("soft", "Colours of norms and ratios go by their logarithm." .. recorded_text(r)),
         "<noscript><p>The map is drawn by a script, and scripts are off here.</p></noscript></div>",
     }
 end
@@ -302,9 +303,9 @@ local function scripts(r)
         .. "<script>" .. script .. "</script>"
 end
 
---- The HTML of a report: r holds title, line (below it), diagnosis, trials, rows, history, any_history, any_series, losses,
--- histograms, prediction, facts (list of { label, text }), notes, remarks (sentences on what is left out), uplot (script, style
--- and licence, or nil) and missing (why it is).
+--- The HTML of a report: r holds title, line (below it), diagnosis, trials, rows, recorded (how many passes were), history,
+-- any_history, any_series, losses, histograms, prediction, facts (list of { label, text }), notes, remarks (sentences on what is
+-- left out), uplot (script, style and licence, or nil) and missing (why it is).
 function page.html(r)
     local out, links = {}, {}
     for _, section in ipairs(SECTIONS) do
