@@ -108,14 +108,16 @@ describe("rille.plot", function()
         for _, word in ipairs { "a map", "first_row", "second", "meaning", "step" } do
             assert.is_truthy(svg:find(word, 1, true), word)
         end
-        -- Cells are polygons in the colours of the scale: both ends of it, and two others.
-        local seen, count = {}, 0
-        for colour in svg:gmatch("<polygon fill = '(rgb%([^']+%))'") do
-            count = count + (seen[colour] and 0 or 1)
-            seen[colour] = true
+        -- Four cells, each a polygon: three in the first row, which is on top, and one below the last of these.
+        local cells = {}
+        for colour, x, bottom, top in svg:gmatch("<polygon fill = 'rgb%(([^)]+)%)' points = '(%S-),(%S+) %S+ %S-,(%S+) ") do
+            cells[#cells + 1] = #cells < 4 and { colour = colour:gsub("%s", ""), x = tonumber(x), bottom = tonumber(bottom),
+                top = tonumber(top) } or nil
         end
-        assert.is_truthy(seen["rgb( 68,   1,  84)"] and seen["rgb(222, 197,  30)"])
-        assert.is_true(count >= 4, count)
+        assert.same({ "222,197,30", "68,1,84" }, { cells[1].colour, cells[4].colour }) -- the largest, and the smallest
+        assert.is_true(cells[1].x < cells[2].x and cells[2].x < cells[3].x)
+        assert.same({ cells[3].x, cells[3].bottom }, { cells[4].x, cells[4].top })
+        assert.is_true(cells[1].top == cells[3].top and cells[4].bottom > cells[4].top)
         plot.save(folder .. "/b.png", { panels = { { map = map }, { series = figure.series, title = "beside" } } })
         plot.save(folder .. "/c.svg", { map = { values = { { nan } }, x = rille.zeros(1), y = { "none" } } })
         plot.save(folder .. "/d.svg", { series = { { x = { 1, 2 }, y = { 3, 4 }, style = "bars" },

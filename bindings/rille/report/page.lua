@@ -304,8 +304,8 @@ local function scripts(r)
 end
 
 --- The HTML of a report: r holds title, line (below it), diagnosis, trials, rows, recorded (how many passes were), history,
--- any_history, any_series, losses, histograms, prediction, facts (list of { label, text }), notes, remarks (sentences on what is
--- left out), uplot (script, style and licence, or nil) and missing (why it is).
+-- any_history, any_series, losses, histograms, prediction, facts (list of { label, text }), notes, remarks (sentences on what
+-- is left out), uplot (script, style and licence, or nil) and missing (why it is).
 function page.html(r)
     local out, links = {}, {}
     for _, section in ipairs(SECTIONS) do
