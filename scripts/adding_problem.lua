@@ -95,7 +95,7 @@ end
 print(text.wrap(("Adding problem: %d steps, %d units, %d batches of %d sequences, Adam with lr %g, gradient clipped at %g. "
     .. "Who always says 1 has a mean squared error of %.3f."):format(o.steps, o.hidden, o.batches, o.batch, o.lr, o.clip,
     CHANCE), 110))
-local runs, columns, rows = {}, { "<net" }, {}
+local runs, columns, rows, series = {}, { "<net" }, {}, {}
 for i, entry in ipairs(NETS) do
     runs[i] = train(entry[1], entry[2])
 end
@@ -105,19 +105,22 @@ end
 columns[#columns + 1], columns[#columns + 2] = "first / last steps, start", "end"
 for i, run in ipairs(runs) do
     rows[i] = { run.name }
+    series[i] = { x = run.batches, y = run.errors, label = run.name, style = "linespoints" }
     for _, loss in ipairs(run.errors) do
         table.insert(rows[i], ("%.4f"):format(loss))
     end
     table.insert(rows[i], text.ratio(math.log(run.reach, 10)))
     table.insert(rows[i], text.ratio(math.log(run.reach_end, 10)))
 end
-print("\n" .. text.table(columns, rows) .. "\n")
+print("\n" .. text.table(columns, rows))
+experiment.save(o, { { "adding-problem", { title = ("Adding problem, %d steps: dotted: always saying 1"):format(o.steps),
+    xlabel = "batches", ylabel = "mean squared error", ylog = true, level = CHANCE, series = series } } })
 
 local function verdict(run)
     return run.solved and ("the %s has learned it, after at most %d batches"):format(run.name, run.solved)
         or ("the %s has not: its error is %.0f %% of that of always saying 1"):format(run.name,
             100 * run.errors[#run.errors] / CHANCE)
 end
-print(text.wrap(("At %d steps %s; %s. At the start the first tenth of the steps gets %s of the gradient that the last tenth "
-    .. "gets in the RNN, %s in the LSTM."):format(o.steps, verdict(runs[1]), verdict(runs[2]),
+print("\n" .. text.wrap(("At %d steps %s; %s. At the start the first tenth of the steps gets %s of the gradient that the "
+    .. "last tenth gets in the RNN, %s in the LSTM."):format(o.steps, verdict(runs[1]), verdict(runs[2]),
     text.ratio(math.log(runs[1].reach, 10)), text.ratio(math.log(runs[2].reach, 10))), 110))

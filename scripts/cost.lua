@@ -38,6 +38,17 @@ print(("nanoseconds an element, 65,536 float32 elements, one thread, instruction
     :format(rille.info().isa))
 print(text.table({ "<activation", "forward", "backward", "beside", "<needs" }, rows))
 
+-- A row an activation, the cheapest at the top.
+local names, places, forward, backward = {}, {}, {}, {}
+for i, a in ipairs(list) do
+    names[i], places[i], forward[i], backward[i] = a.name, i, 1 / a.forward, 1 / a.backward
+end
+experiment.save(o, { { "cost", { title = "What activations cost, on one thread and in cache", xlabel = "ns an element",
+    xlog = true, xtics = { 0.1, 0.2, 0.5, 1, 2, 5, 10, 20 }, ynames = names, height = 160 + 18 * #list, series = {
+        { x = forward, y = places, label = "forward", style = "points" },
+        { x = backward, y = places, label = "backward", style = "points" },
+    } } } })
+
 local function median(values)
     table.sort(values)
     return values[(#values + 1) // 2]

@@ -72,7 +72,7 @@ local function train_net(name, normalised)
     local net = make_net(normalised)
     local adam = optim.Adam(net:parameters(), { lr = o.lr })
     local schedule = optim.CosineAnnealingLR(adam, { T_max = o.epochs })
-    local run = { name = name, net = net, rows = {} }
+    local run = { name = name, net = net, rows = {}, epochs = {}, accuracies = {} }
     for epoch = 1, o.epochs do
         for x, y in data.batches(moved.x, moved.y, o.batch, { shuffle = o.seed + epoch, drop_last = true }) do
             adam:zero_grad()
@@ -85,6 +85,7 @@ local function train_net(name, normalised)
             run.loss, run.accuracy = evaluate(net, test)
             run.rows[#run.rows + 1] = { name, tostring(epoch), text.number(train_loss),
                 ("%.1f %%"):format(100 * train_accuracy), text.number(run.loss), ("%.1f %%"):format(100 * run.accuracy) }
+            run.epochs[#run.rows], run.accuracies[#run.rows] = epoch, 100 * run.accuracy
             if not o.quiet then
                 io.stderr:write(("%s: epoch %d of %d\n"):format(name, epoch, o.epochs))
             end
@@ -97,15 +98,20 @@ local with = train_net("BatchNorm", true)
 local without = train_net("without", false)
 print(with.net)
 local rows = table.move(without.rows, 1, #without.rows, #with.rows + 1, table.move(with.rows, 1, #with.rows, 1, {}))
-print("\n" .. text.table({ "<net", "epoch", "training loss", "accuracy", "test loss", "accuracy" }, rows) .. "\n")
+print("\n" .. text.table({ "<net", "epoch", "training loss", "accuracy", "test loss", "accuracy" }, rows))
+experiment.save(o, { { "digits-cnn", { title = "A convolutional net on handwritten digits", xlabel = "epoch",
+    ylabel = "test accuracy, %", series = {
+        { x = with.epochs, y = with.accuracies, label = "BatchNorm", style = "linespoints" },
+        { x = without.epochs, y = without.accuracies, label = "without", style = "linespoints" },
+    } } } })
 
 local n = test.y:numel()
 local function known(run)
     return math.floor(run.accuracy * n + 0.5)
 end
 local gap = known(with) - known(without)
-print(text.wrap(("After %d epoch%s the net with batch normalisation knows %d of the %d test digits (%.1f %%), from hands that "
-    .. "training has hardly seen; without it the same net knows %s. After the first epoch it was %s against %s.")
+print("\n" .. text.wrap(("After %d epoch%s the net with batch normalisation knows %d of the %d test digits (%.1f %%), from "
+    .. "hands that training has hardly seen; without it the same net knows %s. After the first epoch it was %s against %s.")
     :format(o.epochs, o.epochs == 1 and "" or "s", known(with), n, 100 * with.accuracy,
     gap == 0 and "as many" or ("%d %s"):format(math.abs(gap), gap > 0 and "fewer" or "more"),
     with.rows[1][6], without.rows[1][6]), 110))

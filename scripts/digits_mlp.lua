@@ -44,6 +44,7 @@ end
 
 print(net)
 local rows, best = {}, { loss = math.huge }
+local epochs, train_losses, losses = {}, {}, {}
 for epoch = 1, o.epochs do
     for x, y in data.batches(train.x, train.y, o.batch, { shuffle = o.seed + epoch }) do
         adam:zero_grad()
@@ -53,6 +54,7 @@ for epoch = 1, o.epochs do
     schedule:step()
     local train_loss, train_accuracy = evaluate(train)
     local loss, accuracy = evaluate(validation)
+    epochs[epoch], train_losses[epoch], losses[epoch] = epoch, train_loss, loss
     if loss < best.loss then
         best = { loss = loss, epoch = epoch, state = net:state() }
     end
@@ -61,7 +63,11 @@ for epoch = 1, o.epochs do
             text.number(loss), ("%.1f %%"):format(100 * accuracy) }
     end
 end
-print("\n" .. text.table({ "epoch", "training loss", "accuracy", "validation loss", "accuracy" }, rows) .. "\n")
+print("\n" .. text.table({ "epoch", "training loss", "accuracy", "validation loss", "accuracy" }, rows))
+experiment.save(o, { { "digits-mlp", { title = "A perceptron on handwritten digits", xlabel = "epoch", ylabel = "loss",
+    ylog = true, series = {
+        { x = epochs, y = train_losses, label = "training" }, { x = epochs, y = losses, label = "validation" },
+    } } } })
 
 net:load_state(best.state)
 local loss, accuracy = evaluate(digits.test)
@@ -83,7 +89,7 @@ for i, label in ipairs(digits.test.y:totable()) do
     end
 end
 local n = digits.test.y:numel()
-print(text.wrap(("The net of epoch %d, the best on the validation images, knows %d of the %d test digits (%.1f %%, loss %s). "
-    .. "%s"):format(best.epoch, math.floor(accuracy * n + 0.5), n, 100 * accuracy, text.number(loss),
+print("\n" .. text.wrap(("The net of epoch %d, the best on the validation images, knows %d of the %d test digits (%.1f %%, "
+    .. "loss %s). %s"):format(best.epoch, math.floor(accuracy * n + 0.5), n, 100 * accuracy, text.number(loss),
     worst and ("Most often, %d time%s, it took %s."):format(mistakes[worst], mistakes[worst] == 1 and "" or "s", worst)
         or "It made no mistake."), 110))

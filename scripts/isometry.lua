@@ -96,7 +96,8 @@ end
 
 -- Variance over depth: points are measured, dashed lines are theory.
 local function variance_panel(activation, runs_of)
-    local panel = { title = activation, xlabel = "layers", ylabel = "variance of s²", xlog = true, ylog = true, series = {} }
+    local panel = { title = activation, xlabel = "layers", ylabel = "variance of s²", xlog = true, ylog = true, xtics = o.depth,
+        xrange = { o.depth[1] / 1.2, o.depth[#o.depth] * 1.2 }, series = {} }
     for _, weights in ipairs(WEIGHTS) do
         local x, measured, theory = {}, {}, {}
         for i, m in ipairs(runs_of[activation][weights]) do

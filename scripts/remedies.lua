@@ -95,10 +95,12 @@ local NETS = {
     { name = "relu, 10 hidden layers, weights x 3", net = make_net("relu", 10, 3) },
 }
 local cured, best = {}, {}
+local names, place_of, series = {}, {}, {} -- of the plot: a row a remedy, a series a net
 print(("SGD with lr %g, batches of %d, at most %d epochs, %d units a layer, seed %d; first / last: |dL/dW| before training")
     :format(o.lr, o.batch, o.epochs, o.width, o.seed))
 for i, sick in ipairs(NETS) do
     local rows = {}
+    series[i] = { x = {}, y = {}, label = sick.name, style = "points" }
     for _, copy in ipairs(flow.remedies(sick.net, { lr = o.lr, seed = o.seed })) do
         local ratio = gradient_ratio(copy.net)
         local reached, known = train(copy)
@@ -108,7 +110,13 @@ for i, sick in ipairs(NETS) do
         if known and known > (best[i] and best[i].known or 0) then
             best[i] = { name = copy.name, known = known }
         end
-        sick.as_it_is = copy.name == "as it is" and (known or 0) or sick.as_it_is
+        sick.as_it_is = copy.name == "as it is" and (known or 0 / 0) or sick.as_it_is
+        if not place_of[copy.name] then
+            names[#names + 1] = copy.name
+            place_of[copy.name] = #names
+        end
+        table.insert(series[i].x, 100 * (known or 0 / 0))
+        table.insert(series[i].y, place_of[copy.name])
         rows[#rows + 1] = { copy.name, text.ratio(ratio), reached and tostring(reached) or "-",
             known and ("%.1f %%"):format(100 * known) or "not finite" }
     end
@@ -116,11 +124,16 @@ for i, sick in ipairs(NETS) do
     print(text.table({ "<remedy", "first / last", "steps to 90 %", "test accuracy" }, rows))
 end
 
+experiment.save(o, { { "remedies", { title = "Remedies: what three sick nets come to know",
+    xlabel = "test digits, % (none: not finite)", xrange = { 0, 100 }, ynames = names, width = 1150, series = series } } })
+
 local claims, sentences = {}, {}
 for i, sick in ipairs(NETS) do
     local name, known = best[i] and best[i].name or "nothing", best[i] and best[i].known or 0
-    claims[i] = { (cured[i] or 0) > 0 and known > sick.as_it_is, ("%s: %.1f %% of the test digits as it is, %.1f %% with %s")
-        :format(sick.name, 100 * sick.as_it_is, 100 * known, name) }
+    local finite = sick.as_it_is == sick.as_it_is
+    claims[i] = { (cured[i] or 0) > 0 and (not finite or known > sick.as_it_is), ("%s: %s as it is, %.1f %% of the test "
+        .. "digits with %s"):format(sick.name, finite and ("%.1f %%"):format(100 * sick.as_it_is) or "not finite",
+        100 * known, name) }
     sentences[i] = ("%s: with %d of its remedies it comes to know 90 %% of the training digits."):format(sick.name,
         cured[i] or 0)
 end

@@ -77,11 +77,14 @@ end)
 print(text.wrap(("Two spirals of %g turns, %d points; %d hidden layers of %d units; %d steps of Adam with lr %g. first / last: "
     .. "the norm of the loss's gradient with respect to the first hidden layer's weight over that of the last one, before "
     .. "training."):format(o.turns, o.points, o.depth, o.width, o.steps, o.lr), 110))
-local rows = {}
+local rows, names, series = {}, {}, { { x = {}, y = {}, style = "points" } }
 for i, run in ipairs(runs) do
     rows[i] = { run.name, ("%.1f %%"):format(100 * run.accuracy), text.number(run.loss), text.ratio(run.ratio) }
+    names[i], series[1].x[i], series[1].y[i] = run.name, 100 * run.accuracy, i
 end
-print("\n" .. text.table({ "<activation", "test accuracy", "training loss", "first / last" }, rows) .. "\n")
+print("\n" .. text.table({ "<activation", "test accuracy", "training loss", "first / last" }, rows))
+experiment.save(o, { { "spirals", { title = "Two spirals, the same net with every activation", xlabel = "test accuracy, %",
+    ynames = names, legend = false, height = 160 + 18 * #runs, series = series } } })
 
 -- Do those who let the gradient through learn more?
 local SHARE = 0.1
@@ -94,6 +97,6 @@ local function group(through)
     local n = count[through]
     return n == 0 and "none" or ("%d, %.1f %% on average"):format(n, 100 * sum[through] / n)
 end
-print(text.wrap(("Best: %s, %.1f %%; last: %s, %.1f %%. Activations whose first layer gets more than %g of the gradient of the "
-    .. "last one: %s; others: %s."):format(runs[1].name, 100 * runs[1].accuracy, runs[#runs].name, 100 * runs[#runs].accuracy,
+print("\n" .. text.wrap(("Best: %s, %.1f %%; last: %s, %.1f %%. Activations whose first layer gets more than %g of the "
+    .. "gradient of the last one: %s; others: %s."):format(runs[1].name, 100 * runs[1].accuracy, runs[#runs].name, 100 * runs[#runs].accuracy,
     SHARE, group(true), group(false)), 110))

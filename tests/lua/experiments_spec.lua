@@ -162,10 +162,13 @@ describe("scripts/", function()
             has(said, words)
         end
         has(said, "yes  tanh, 10 hidden layers, weights / 3")
+        has(said, "relu, 10 hidden layers, weights x 3: not finite as it is")
+        drawn("remedies")
     end)
 
     it("cost.lua: what e^x costs", function()
         has(run_well("cost", "--activation sigmoid"), "sigmoid")
+        drawn("cost")
         local wrong, ok = run("cost", "--activation sigmoi --out " .. folder)
         assert.is_nil(ok)
         has(wrong, "cost.lua: no activation 'sigmoi'")

@@ -89,6 +89,29 @@ describe("rille.plot", function()
         end
     end)
 
+    it("names places on the y axis, from the top, and shows the tics it is given on a logarithmic axis", function()
+        local series = { { x = { 1, 2, 8 }, y = { 1, 2, 3 }, label = "dots", style = "points" } }
+        local svg = read(plot.save(folder .. "/a.svg", { xlog = true, xtics = { 1, 2, 8 }, ynames = { "a_b", "it's", "z" },
+            series = series }))
+        local function height_of(name)
+            local at = svg:find(">" .. name .. "<", 1, true)
+            return tonumber(svg:sub(1, assert(at, name)):match(".*translate%([%d.]+,([%d.]+)%)"))
+        end
+        assert.is_true(height_of("a_b") < height_of("it's") and height_of("it's") < height_of("z"), svg)
+        assert.is_nil(svg:find("10^", 1, true))
+        assert.is_truthy(svg:find(">%s*8</tspan>") or svg:find(">8<"), svg)
+        assert.equal("bad argument #2 to 'save' (ynames: list of names expected, got string)",
+            message_of(plot.save, folder .. "/b.svg", { ynames = "a", series = series }))
+    end)
+
+    it("shows a dot for dots in the legend that panels share", function()
+        local script = require("rille.plot.gnuplot").script({ legend = "shared", panels = { { series = {
+            { x = { 1 }, y = { 1 }, label = "dots", style = "points" }, { x = { 1 }, y = { 1 }, label = "line" },
+        } } } }, "svg", "a.svg")
+        assert.equal(1, select(2, script:gsub("set arrow from", "")))
+        assert.equal(1, select(2, script:gsub("point pointtype", "")))
+    end)
+
     it("takes tensors, and leaves out what is not finite", function()
         local x = rille.linspace(-6, 6, 100)
         plot.save(folder .. "/a.svg", plot.lines(x, { { "tanh", x:tanh() } }))

@@ -9,6 +9,12 @@ local function run(command, environment)
     return said, pipe:close() == true
 end
 
+local function drawn(name)
+    local file = assert(io.open(("%s/%s.png"):format(folder, name), "rb"))
+    assert.equal("\137PNG\r\n\26\n", file:read(8))
+    file:close()
+end
+
 -- It ends well, prints what these patterns say, and the same again.
 local function assert_prints(command, ...)
     local said, ended = run(command)
@@ -33,6 +39,7 @@ describe("scripts/digits_mlp.lua", function()
         assert.same({ 24, 64 }, saved.net["[1].weight"]:shape())
         assert.equal(("%.4f"):format(known / 360), texts.test_accuracy)
         os.remove(path)
+        drawn("digits-mlp")
     end)
 end)
 
@@ -40,6 +47,7 @@ describe("scripts/digits_cnn.lua", function()
     it("trains with and without normalisation", function()
         assert_prints("digits_cnn.lua --epochs 1 --channels 2 --quiet", "BatchNorm2d%(4%)", "\nBatchNorm +1 +%d",
             "\nwithout +1 +%d", "After 1 epoch the net with batch normalisation knows %d+ of the 360 test digits")
+        drawn("digits-cnn")
     end)
 end)
 
@@ -48,6 +56,7 @@ describe("scripts/adding_problem.lua", function()
         local said = assert_prints("adding_problem.lua --steps 4 --hidden 16 --batches 300 --lr 0.02 --quiet",
             "\nRNN +%d%.%d+", "\nLSTM +%d%.%d+", "At 4 steps the RNN has")
         assert.is_truthy(said:gsub("\n", " "):find("the LSTM has learned it, after at most %d+ batches"), said)
+        drawn("adding-problem")
     end)
 
     it("tells who has not", function()
@@ -65,6 +74,7 @@ describe("scripts/spirals.lua", function()
             assert.is_true(tonumber(accuracy) <= before, said)
             before = tonumber(accuracy)
         end
+        drawn("spirals")
     end)
 
     it("trains with all of them", function()

@@ -11,6 +11,8 @@ local FIGURE_FIELDS = { "title", "width", "height", "columns", "legend", "panels
 local PANEL_FIELDS = {
     "title", "xlabel", "ylabel", "xlog", "ylog", "xrange", "yrange", "xtics", "palette", "series", "legend", "level",
     "map",
+    "title", "xlabel", "ylabel", "xlog", "ylog", "xrange", "yrange", "xtics", "ynames", "palette", "series", "legend",
+    "level",
 }
 local MAP_FIELDS = { "values", "x", "y", "label", "log10" }
 local SERIES_FIELDS = { "x", "y", "label", "style", "colour" }
@@ -95,6 +97,9 @@ local function check_panel(n, name, where, panel)
     for i, series in ipairs(panel.series) do
         check_series(n, name, ("%sseries[%d]"):format(where, i), series)
     end
+    if panel.ynames and type(panel.ynames) ~= "table" then
+        check.argument(n, name, "%synames: list of names expected, got %s", where, check.type_name(panel.ynames))
+    end
 end
 
 --- Raises "bad argument #n to 'name'" where figure is not one.
@@ -132,12 +137,14 @@ local function data_block(name, series)
     return table.concat(lines, "\n")
 end
 
+-- Tics at values that were chosen for an axis show these; else those of a logarithmic axis are powers of ten.
 local function axis(letter, panel, range)
     local label, log = panel[letter .. "label"], panel[letter .. "log"]
+    local powers = log and not panel[letter .. "tics"]
     return {
         label and ("set %slabel %s noenhanced"):format(letter, quote(label)) or ("unset %slabel"):format(letter),
         log and ("set logscale %s"):format(letter) or ("unset logscale %s"):format(letter),
-        ("set format %s %s"):format(letter, log and '"10^{%L}"' or '"%g"'),
+        ("set format %s %s"):format(letter, powers and '"10^{%L}"' or '"%g"'),
         ("set %srange [%s:%s]"):format(letter, range[1] and number(range[1]) or "*", range[2] and number(range[2]) or "*"),
     }
 end
@@ -161,7 +168,7 @@ local function legend_entries(panel, width)
     return entries
 end
 
--- One legend for all panels, in a line below the title: an arrow without a head and a label for each series.
+-- One legend for all panels, in a line below the title: an arrow without a head, a dot or both, and a label for each series.
 local function shared_legend(panel, width, height, y)
     local out, lengths, total, entries = {}, {}, 0, legend_entries(panel, width)
     for k, i in ipairs(entries) do
@@ -169,14 +176,20 @@ local function shared_legend(panel, width, height, y)
         lengths[k] = 46 + 8 * (utf8.len(label) or #label) + 22
         total = total + lengths[k]
     end
-    local x = math.max(0, (width - total + 22) / 2)
+    local x, level = math.max(0, (width - total + 22) / 2), 1 - y / height
     for k, i in ipairs(entries) do
-        local series = panel.series[i]
-        out[#out + 1] = ("set arrow from screen %.5f,%.5f to screen %.5f,%.5f nohead linecolor rgb %s linewidth 2%s"):format(
-            x / width, 1 - y / height, (x + 38) / width, 1 - y / height, quote(colour_of(panel, i)),
-            series.style == "dashed" and " dashtype (8,5)" or "")
+        local series, colour = panel.series[i], quote(colour_of(panel, i))
+        local style = series.style or "lines"
+        if style ~= "points" then
+            local arrow = "set arrow from screen %.5f,%.5f to screen %.5f,%.5f nohead linecolor rgb %s linewidth 2%s"
+            out[#out + 1] = arrow:format(x / width, level, (x + 38) / width, level, colour, style == "dashed" and " dashtype (8,5)" or "")
+        end
+        if style:find("points") then
+            out[#out + 1] = ("set label '' at screen %.5f,%.5f point pointtype 7 pointsize 0.6 linecolor rgb %s"):format(
+                (x + 19) / width, level, colour)
+        end
         out[#out + 1] = ("set label %s at screen %.5f,%.5f left noenhanced"):format(quote(series.label or ""),
-            (x + 46) / width, 1 - y / height)
+            (x + 46) / width, level)
         x = x + lengths[k]
     end
     return table.concat(out, "\n")
@@ -272,6 +285,23 @@ local function panel_lines(panel, index, key, format)
         out[#out + 1] = "set xtics autofreq nomirror scale 1"
     end
     out[#out + 1] = "set ytics autofreq nomirror scale 1"
+-- What stands at the tics of both axes: chosen values, names, or what gnuplot finds.
+local function tics(panel)
+    local x, y = {}, {}
+    for i, value in ipairs(panel.xtics or {}) do
+        x[i] = number(value)
+    end
+    for i, name in ipairs(panel.ynames or {}) do
+        y[i] = ("%s %d"):format(quote(name), i)
+    end
+    return ("set xtics %s nomirror"):format(panel.xtics and "(" .. table.concat(x, ", ") .. ")" or "autofreq"),
+        ("set ytics %s nomirror"):format(panel.ynames and "(" .. table.concat(y, ", ") .. ") noenhanced" or "autofreq")
+end
+
+local function panel_lines(panel, index, key)
+    local out, drawn, any = {}, {}, false
+    out[#out + 1] = panel.title and ("set title %s noenhanced"):format(quote(panel.title)) or "unset title"
+    table.move({ tics(panel) }, 1, 2, #out + 1, out)
     out[#out + 1] = key or "unset key"
     for i, series in ipairs(panel.series) do
         local name = ("$data_%d_%d"):format(index, i)
@@ -281,7 +311,8 @@ local function panel_lines(panel, index, key, format)
         any = any or points
     end
     for _, letter in ipairs { "x", "y" } do
-        local range = panel[letter .. "range"] or not any and { 1, 10 } or {}
+        local names = letter == "y" and panel.ynames -- the first at the top
+        local range = names and { #names + 0.5, 0.5 } or panel[letter .. "range"] or not any and { 1, 10 } or {}
         table.move(axis(letter, panel, range), 1, 4, #out + 1, out)
     end
     if panel.level then
