@@ -98,5 +98,5 @@ local function group(through)
     return n == 0 and "none" or ("%d, %.1f %% on average"):format(n, 100 * sum[through] / n)
 end
 print("\n" .. text.wrap(("Best: %s, %.1f %%; last: %s, %.1f %%. Activations whose first layer gets more than %g of the "
-    .. "gradient of the last one: %s; others: %s."):format(runs[1].name, 100 * runs[1].accuracy, runs[#runs].name, 100 * runs[#runs].accuracy,
-    SHARE, group(true), group(false)), 110))
+    .. "gradient of the last one: %s; others: %s."):format(runs[1].name, 100 * runs[1].accuracy, runs[#runs].name,
+    100 * runs[#runs].accuracy, SHARE, group(true), group(false)), 110))

@@ -182,7 +182,8 @@ local function shared_legend(panel, width, height, y)
         local style = series.style or "lines"
         if style ~= "points" then
             local arrow = "set arrow from screen %.5f,%.5f to screen %.5f,%.5f nohead linecolor rgb %s linewidth 2%s"
-            out[#out + 1] = arrow:format(x / width, level, (x + 38) / width, level, colour, style == "dashed" and " dashtype (8,5)" or "")
+            out[#out + 1] = arrow:format(x / width, level, (x + 38) / width, level, colour,
+                style == "dashed" and " dashtype (8,5)" or "")
         end
         if style:find("points") then
             out[#out + 1] = ("set label '' at screen %.5f,%.5f point pointtype 7 pointsize 0.6 linecolor rgb %s"):format(
