@@ -105,8 +105,8 @@ TRAIN_OBJS     := $(TRAIN:%.c=$(OBJ)/%.o) $(OBJ)/tests/bench/peers/peer.o
 SUITE_PROGRAMS := $(SUITES:tests/%.c=$(BUILD)/tests/%)
 LUA_PROGRAMS   := $(if $(EMULATOR)$(PLAIN),,$(LUA_SUITES:tests/%.c=$(BUILD)/tests/%))
 BENCH_PROGRAMS := $(BENCHES:tests/bench/%.c=$(BUILD)/bench/%)
-OBJECTS        := $(ENGINE_OBJS) $(BINDING_OBJS) $(REFERENCE_OBJS) $(EXHAUSTIVE_OBJS) $(PEERS_OBJS) $(patsubst %.c,$(OBJ)/%.o,$(SUITES) $(BENCHES) $(PEER) $(TRAIN))
-OBJECTS        := $(ENGINE_OBJS) $(BINDING_OBJS) $(REFERENCE_OBJS) $(EXHAUSTIVE_OBJS) $(PEERS_OBJS) $(patsubst %.c,$(OBJ)/%.o,$(SUITES) $(LUA_SUITES) $(BENCHES) $(PEER))
+OBJECTS        := $(ENGINE_OBJS) $(BINDING_OBJS) $(REFERENCE_OBJS) $(EXHAUSTIVE_OBJS) $(PEERS_OBJS) \
+                  $(patsubst %.c,$(OBJ)/%.o,$(SUITES) $(LUA_SUITES) $(BENCHES) $(PEER) $(TRAIN))
 
 HEADER     := $(BUILD)/include/rille_activations.h
 LIBRARY    := $(BUILD)/lib/librille.so.$(VERSION)
@@ -255,10 +255,8 @@ $(BUILD)/train/driver: $(TRAIN_OBJS) $(OBJ)/list-TRAIN
 $(OBJ)/tests/aarch64/execve.o: COMPILE_TESTS += -D_DEFAULT_SOURCE -DEMULATOR='"$(EMULATOR)"'
 
 .PHONY: test-programs bench-programs
-test-programs: $(SUITE_PROGRAMS) ; @:
-bench-programs: $(BENCH_PROGRAMS) $(BUILD)/exhaustive/accuracy $(BUILD)/peers/driver $(BUILD)/train/driver ; @:
 test-programs: $(SUITE_PROGRAMS) $(LUA_PROGRAMS) ; @:
-bench-programs: $(BENCH_PROGRAMS) $(BUILD)/exhaustive/accuracy $(BUILD)/peers/driver ; @:
+bench-programs: $(BENCH_PROGRAMS) $(BUILD)/exhaustive/accuracy $(BUILD)/peers/driver $(BUILD)/train/driver ; @:
 
 -include $(OBJECTS:.o=.d) $(OBJ)/generate_header.d
 
@@ -521,8 +519,8 @@ exhaustive: deps-test built ## measure the error of every activation at all floa
 # ---- Lint ----------------------------------------------------------------------------------------------------------
 
 C_HEADERS := $(wildcard engine/*/*.h bindings/*.h tests/*/*.h tests/*/*/*.h)
-C_SOURCES := $(ENGINE) $(KERNELS) $(GENERATOR) $(BINDINGS) $(SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE) $(PEERS) $(PEER) $(TRAIN)
-C_SOURCES := $(ENGINE) $(KERNELS) $(GENERATOR) $(BINDINGS) $(SUITES) $(LUA_SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE) $(PEERS) $(PEER)
+C_SOURCES := $(ENGINE) $(KERNELS) $(GENERATOR) $(BINDINGS) $(SUITES) $(LUA_SUITES) $(REFERENCE) $(BENCHES) $(EXHAUSTIVE) \
+             $(PEERS) $(PEER) $(TRAIN)
 # engine/rille.h is set by hand: a declaration and its one-line comment, however long.
 FORMATTED := $(C_SOURCES) $(C_HEADERS) tests/aarch64/execve.c
 LINTS     := format lua rules symbols gcc clang tidy cppcheck

@@ -9,18 +9,14 @@
 -- A figure is a plain table. Of the figure: title, width and height (pixels; 900 x 560), panels (list) in `columns` columns,
 -- legend ("panel": each has its own; "shared": the first one's, below the title), or in place of panels the fields of one.
 -- Of a panel: title, xlabel, ylabel, xlog, ylog (logarithmic axes), xrange and yrange ({ low, high }, either may be absent),
--- xtics (list of positions), palette ("distinct": Okabe & Ito's colours that the colour-blind tell apart; "ordered": from dark
--- to light, for layers), level (a value marked by a thin line across), series (list). Of a series: x, y (lists or rank-1
--- tensors of equal length), label, style ("lines", "points", "linespoints", "dashed", "bars"), colour ("#rrggbb"). Values that
--- are not finite leave a gap.
+-- xtics (list of positions), ynames (list of names, shown at y = 1, 2, ..., from the top), palette ("distinct": Okabe & Ito's
+-- colours that the colour-blind tell apart; "ordered": from dark to light, for layers), level (a value marked by a thin line
+-- across), series (list). Of a series: x, y (lists or rank-1 tensors of equal length), label, style ("lines", "points",
+-- "linespoints", "dashed", "bars"), colour ("#rrggbb"). Values that are not finite leave a gap.
 --
 -- A panel with map in place of series shows numbers by colours from dark to light, equally large cells in rows from top to
 -- bottom: map = { values = list of rows, each a list or rank-1 tensor, x = the columns' positions, y = the rows' names, label =
 -- what the colours mean, log10 = true where values are the logarithms of what is meant }.
--- xtics (list of positions), ynames (list of names, shown at y = 1, 2, ..., from the top), palette ("distinct": Okabe & Ito's
--- colours that the colour-blind tell apart; "ordered": from dark to light, for layers), level (a value marked by a thin line
--- across), series (list). Of a series: x, y (lists or rank-1 tensors of equal length), label, style ("lines", "points",
--- "linespoints", "dashed"), colour ("#rrggbb"). Values that are not finite leave a gap.
 --
 -- A file that is there is replaced only by a complete one. Without gnuplot, plot.available() says what to install.
 

@@ -9,10 +9,8 @@ local STYLES = { lines = true, points = true, linespoints = true, dashed = true,
 
 local FIGURE_FIELDS = { "title", "width", "height", "columns", "legend", "panels" }
 local PANEL_FIELDS = {
-    "title", "xlabel", "ylabel", "xlog", "ylog", "xrange", "yrange", "xtics", "palette", "series", "legend", "level",
-    "map",
     "title", "xlabel", "ylabel", "xlog", "ylog", "xrange", "yrange", "xtics", "ynames", "palette", "series", "legend",
-    "level",
+    "level", "map",
 }
 local MAP_FIELDS = { "values", "x", "y", "label", "log10" }
 local SERIES_FIELDS = { "x", "y", "label", "style", "colour" }
@@ -221,6 +219,19 @@ local function series_clause(panel, i, name, key)
         key and label and "title " .. quote(label) .. " noenhanced" or "notitle"), points
 end
 
+-- What stands at the tics of both axes: chosen values, names, or what gnuplot finds.
+local function tics(panel)
+    local x, y = {}, {}
+    for i, value in ipairs(panel.xtics or {}) do
+        x[i] = number(value)
+    end
+    for i, name in ipairs(panel.ynames or {}) do
+        y[i] = ("%s %d"):format(quote(name), i)
+    end
+    return ("set xtics %s nomirror scale 1"):format(panel.xtics and "(" .. table.concat(x, ", ") .. ")" or "autofreq"),
+        ("set ytics %s nomirror scale 1"):format(panel.ynames and "(" .. table.concat(y, ", ") .. ") noenhanced" or "autofreq")
+end
+
 -- Some of n places, evenly, at most so many: gnuplot's list of their labels.
 local function label_list(n, most, label)
     local out, step = {}, math.ceil(n / most)
@@ -274,32 +285,6 @@ local function panel_lines(panel, index, key, format)
     if panel.map then
         return map_lines(panel, index, format)
     end
-    local out, drawn, any = {}, {}, false
-    out[#out + 1] = panel.title and ("set title %s noenhanced"):format(quote(panel.title)) or "unset title"
-    if panel.xtics then
-        local positions = {}
-        for i, value in ipairs(panel.xtics) do
-            positions[i] = number(value)
-        end
-        out[#out + 1] = ("set xtics (%s) nomirror"):format(table.concat(positions, ", "))
-    else
-        out[#out + 1] = "set xtics autofreq nomirror scale 1"
-    end
-    out[#out + 1] = "set ytics autofreq nomirror scale 1"
--- What stands at the tics of both axes: chosen values, names, or what gnuplot finds.
-local function tics(panel)
-    local x, y = {}, {}
-    for i, value in ipairs(panel.xtics or {}) do
-        x[i] = number(value)
-    end
-    for i, name in ipairs(panel.ynames or {}) do
-        y[i] = ("%s %d"):format(quote(name), i)
-    end
-    return ("set xtics %s nomirror"):format(panel.xtics and "(" .. table.concat(x, ", ") .. ")" or "autofreq"),
-        ("set ytics %s nomirror"):format(panel.ynames and "(" .. table.concat(y, ", ") .. ") noenhanced" or "autofreq")
-end
-
-local function panel_lines(panel, index, key)
     local out, drawn, any = {}, {}, false
     out[#out + 1] = panel.title and ("set title %s noenhanced"):format(quote(panel.title)) or "unset title"
     table.move({ tics(panel) }, 1, 2, #out + 1, out)
