@@ -29,7 +29,7 @@ rille_status rille_histogram(rille_tensor *t, double low, double high, size_t bi
         return rl_fail(cx, RILLE_ERROR_ARGUMENT,
                        "histogram: %zu bins from %g to %g; one or more expected, from a number to a "
                        "larger one",
-                       bins, low, high);
+                       bins, isnan(low) ? fabs(low) : low, isnan(high) ? fabs(high) : high); /* a NaN prints its sign bit */
     rille_tensor *dense = rl_dense_floating(t);
     if (dense == NULL)
         return rille_error_status(cx);

@@ -7,6 +7,7 @@
 #include "base/parallel.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 rl_power_of_two rl_power_of_two_at(int e)
@@ -237,6 +238,23 @@ static rille_status check_pair(rille_context *cx, int i, const rille_tensor *t, 
     return RILLE_OK;
 }
 
+static int by_place(const void *a, const void *b)
+{
+    const char *left = ((const subject *)a)->previous, *right = ((const subject *)b)->previous;
+    return (left > right) - (left < right);
+}
+
+/* Two threads may not write to one place. Sorts what it looks at. */
+static bool overlap(int count, subject *sorted)
+{
+    qsort(sorted, (size_t)count, sizeof *sorted, by_place);
+    for (int i = 1; i < count; i++)
+        if (sorted[i - 1].previous + sorted[i - 1].n * rille_dtype_size(sorted[i - 1].dtype) > sorted[i].previous &&
+            sorted[i].n > 0)
+            return true;
+    return false;
+}
+
 rille_status rille_measure_changes(rille_context *cx, int count, rille_tensor *const *tensors, rille_tensor *const *previous,
                                    rille_statistics *statistics)
 {
@@ -248,18 +266,22 @@ rille_status rille_measure_changes(rille_context *cx, int count, rille_tensor *c
     for (int i = 0; status == RILLE_OK && i < count; i++)
         status = check_pair(cx, i, tensors[i], previous[i]);
     const size_t most = count > 0 ? (size_t)count : 1;
-    subject *subjects = status != RILLE_OK ? NULL : rl_allocate_zeroed(cx, most * sizeof *subjects);
+    subject *subjects = status != RILLE_OK ? NULL : rl_allocate_zeroed(cx, 2 * most * sizeof *subjects);
     if (subjects == NULL)
         return status == RILLE_OK ? RILLE_ERROR_MEMORY : status;
-    for (int i = 0; i < count; i++) {
-        subjects[i] = (subject){.dtype = tensors[i]->dtype,
-                                .x = rl_data(tensors[i]),
-                                .previous = rl_data(previous[i]),
-                                .n = (size_t)tensors[i]->numel};
+    for (int i = 0; i < count; i++)
+        subjects[i] = subjects[most + (size_t)i] = (subject){.dtype = tensors[i]->dtype,
+                                                             .x = rl_data(tensors[i]),
+                                                             .previous = rl_data(previous[i]),
+                                                             .n = (size_t)tensors[i]->numel};
+    if (overlap(count, subjects + most))
+        status =
+            rl_fail(cx, RILLE_ERROR_ARGUMENT, "measure_changes: two of the tensors are compared with one in the same memory");
+    for (int i = 0; status == RILLE_OK && i < count; i++)
         rille_touch(previous[i]);
-    }
-    status = measure_subjects(cx, "measure_changes", count, subjects, statistics);
-    rl_release(cx, subjects, most * sizeof *subjects);
+    if (status == RILLE_OK)
+        status = measure_subjects(cx, "measure_changes", count, subjects, statistics);
+    rl_release(cx, subjects, 2 * most * sizeof *subjects);
     return status;
 }
 

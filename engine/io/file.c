@@ -130,13 +130,19 @@ rille_tensor *rl_read_file(rille_context *cx, const char *operation, const char 
 
 /* ---- Writing ---- */
 
+/* Names of what is open already (/dev/stdout, /proc/self/fd/3): links whose text may be no path, and whose file is others' too. */
+static bool names_descriptor(const char *path)
+{
+    return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/fd/", 8) == 0 || strncmp(path, "/dev/std", 8) == 0;
+}
+
 /* Where a chain of symbolic links ends, whether or not a file is there yet. NULL where memory is out, or it has no end. */
 static char *follow_links(const char *path)
 {
     char *at = strdup(path);
     for (int links = 0; at != NULL; links++) {
         char text[PATH_MAX];
-        ssize_t length = readlink(at, text, sizeof text - 1);
+        ssize_t length = names_descriptor(at) ? -1 : readlink(at, text, sizeof text - 1);
         if (length < 0)
             return at;
         text[length] = 0;
@@ -181,9 +187,11 @@ bool rl_sink_open(rille_context *cx, const char *operation, const char *path, rl
     int file = -1;
     sink->target = follow_links(path);
     if (sink->target != NULL) {
-        bool there = stat(sink->target, &status) == 0;
-        file = there && !S_ISREG(status.st_mode) ? open(sink->target, O_WRONLY | O_CLOEXEC)
-                                                 : create_partial(sink, there ? &status : NULL);
+        const bool there = stat(sink->target, &status) == 0, as_it_is = there && names_descriptor(sink->target);
+        if (as_it_is || (there && !S_ISREG(status.st_mode)))
+            file = open(sink->target, O_WRONLY | O_CLOEXEC | (as_it_is ? O_APPEND : 0));
+        else
+            file = create_partial(sink, there ? &status : NULL);
     }
     sink->file = file < 0 ? NULL : fdopen(file, "wb");
     if (sink->file != NULL)

@@ -66,7 +66,7 @@ rille_tensor *rl_read_elements(rl_source *source, const rl_stored *type, bool bi
 /* ---- Writing ---- */
 
 /* A file on its way: written beside its place, then moved there. Symbolic links are followed; what is no ordinary file (a
- * device, a pipe) is written to as it is. */
+ * device, a pipe) is written to as it is, and what is open already (/dev/stdout) gets more. */
 typedef struct rl_sink {
     rille_context *cx;
     const char *operation, *path;

@@ -1,6 +1,7 @@
 /* Files: what is written comes back; what others write is read; what is broken or hostile gives a message, and nothing else. */
 #include "engine/support.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -585,6 +586,29 @@ Test(files, deep_and_large_headers)
 }
 
 /* ---- Where files are written ---- */
+
+/* A file that this process has open stays the same file, and gets more. So does a pipe. */
+Test(files, that_are_open_are_added_to)
+{
+    rille_context *cx = open_with(1, 0);
+    char name[64], was[16] = {0};
+    struct stat before, after;
+    cr_assert_eq(rille_write_file(cx, path, "first ", 6), RILLE_OK);
+    int file = open(path, O_RDWR), ends[2];
+    cr_assert(file >= 0 && pipe(ends) == 0 && fstat(file, &before) == 0);
+    snprintf(name, sizeof name, "/dev/fd/%d", file);
+    cr_expect_eq(rille_write_file(cx, name, "second", 6), RILLE_OK);
+    cr_expect(stat(path, &after) == 0 && after.st_ino == before.st_ino);
+    cr_expect(pread(file, was, sizeof was, 0) == 12 && strcmp(was, "first second") == 0);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", ends[1]);
+    cr_expect_eq(rille_write_file(cx, name, "third", 5), RILLE_OK);
+    cr_expect(read(ends[0], was, sizeof was) == 5 && strncmp(was, "third", 5) == 0);
+    close(file);
+    close(ends[0]);
+    close(ends[1]);
+    EXPECT_NO_ERROR(cx);
+    rille_close(cx);
+}
 
 /* What cannot be finished leaves the file that is there, and nothing else. */
 Test(files, stay_as_they_are_where_the_disk_is_full)

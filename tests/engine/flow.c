@@ -189,6 +189,10 @@ Test(measure_changes, says_how_far_it_is_from_before_and_keeps_what_is_now)
     EXPECT_STATUS(cx, rille_measure_changes(cx, 1, tensors, previous, s), RILLE_ERROR_SHAPE,
                   "measure_changes: tensor 1 is float32 [2, 2], what it was float64 [10001]; contiguous floating ones of one "
                   "shape expected");
+    tensors[0] = rille_narrow(wide, 0, 0, 5000);
+    previous[0] = rille_narrow(old, 0, 5000, 5000);
+    EXPECT_STATUS(cx, rille_measure_changes(cx, 2, tensors, previous, s), RILLE_ERROR_ARGUMENT,
+                  "measure_changes: two of the tensors are compared with one in the same memory");
     previous[0] = NULL;
     EXPECT_STATUS(cx, rille_measure_changes(cx, 1, tensors, previous, s), RILLE_ERROR_NULL,
                   "measure_changes: tensor 1, or what it was, is no tensor of this context");

@@ -215,6 +215,8 @@ describe("flow.diagnose, given a batch,", function()
         net(x):sum():backward()
         assert.equal("bad argument #2 to 'diagnose' (option 'targets' is missing: remedies are tried on inputs and targets)",
             message_of(flow.diagnose, probe, { inputs = x }))
+        assert.equal("bad argument #2 to 'diagnose' (option 'targets' goes with inputs, on which remedies are tried)",
+            message_of(flow.diagnose, probe, { targets = x }))
         assert.equal("bad argument #2 to 'diagnose' (option 'steps': positive integer expected, got 1.5)",
             message_of(flow.diagnose, probe, { inputs = x, targets = x, steps = 1.5 }))
     end)

@@ -78,6 +78,39 @@ describe("flow.probe", function()
         end
     end)
 
+    it("survives passes that fail, and scopes that take a pass along", function()
+        local net, x = small_net()
+        local probe = flow.probe(net)
+        assert.is_false(pcall(net, rille.ones(1, 3, { dtype = "float64" })))
+        for _ = 1, 5 do
+            net[2](rille.ones(1, 2, { dtype = "float64", requires_grad = true }))
+        end
+        assert.equal(1, #probe.calls)
+        net(x):sum():backward()
+        probe:record(1)
+        local before = tostring(probe)
+        rille.scope(function()
+            net(x):sum():backward()
+        end)
+        assert.equal(before, tostring(probe))
+        assert.equal("record: the probe has seen no forward pass of its net", message_of(probe.record, probe))
+    end)
+
+    it("gives histograms of values however large, and all equal", function()
+        local net = nn.Sequential { nn.Identity() }
+        local probe = flow.probe(net)
+        for _, value in ipairs { 1e20, -3e38, 0 } do
+            net(rille.full({ 2, 2 }, value, { requires_grad = true })):sum():backward()
+            local sum = 0
+            for _, count in ipairs(probe:histograms(4)[1].counts) do
+                sum = sum + count
+            end
+            assert.equal(4, sum)
+        end
+        net(rille.tensor({ -1e308, 1e308 }, { dtype = "float64", requires_grad = true })):sum():backward()
+        assert.equal(1, #probe:histograms(4))
+    end)
+
     it("gives histograms of what the layers put out", function()
         local net = nn.Sequential { nn.Identity(), nn.ReLU() }
         local probe = flow.probe(net)

@@ -501,6 +501,21 @@ describe("hooks", function()
         assert.is_nil(seen)
     end)
 
+    it("run at the end of a pass that fails, where they are to", function()
+        local layer, seen = nn.Linear(2, 3), {}
+        local handle = layer:register_forward_hook(function(module, inputs, output)
+            seen[#seen + 1] = { module, inputs.n, output and output:shape() or "none" }
+        end, { always_call = true })
+        assert.same({ 4, 3 }, layer(rille.zeros(4, 2)):shape())
+        assert.is_false(pcall(layer, rille.zeros(4, 5)))
+        assert.same({ { layer, 1, { 4, 3 } }, { layer, 1, "none" } }, seen)
+        handle:remove()
+        layer(rille.zeros(4, 2))
+        assert.equal(2, #seen)
+        assert.equal("bad argument #2 to 'register_forward_hook' (unknown option 'always'; did you mean 'always_call'?)",
+            message_of(layer.register_forward_hook, layer, print, { always = true }))
+    end)
+
     it("may put another input in the place of the first, before forward", function()
         local layer = nn.ReLU()
         layer:register_forward_pre_hook(function(_, inputs)

@@ -65,6 +65,32 @@ describe("flow.watch", function()
         assert.equal(1, watch.step)
     end)
 
+    it("leaves buffers and random numbers as they are, and ends when closed", function()
+        local Noisy = nn.Module:extend "Noisy" -- BatchNorm and Dropout, and then NaN
+        function Noisy:init()
+            self.norm, self.dropout = nn.BatchNorm1d(4), nn.Dropout(0.5)
+        end
+        function Noisy:forward(x)
+            return self.dropout(self.norm(x)) / 0 * 0
+        end
+        local net, x = nn.Sequential { Noisy() }, rille.randn(5, 4)
+        local plain = net:clone()
+        local watch = flow.watch(net)
+        rille.manual_seed(5)
+        plain(x)
+        local random = rille.rng_state()
+        rille.manual_seed(5)
+        assert.is_false(pcall(net, x))
+        assert.same(random, rille.rng_state())
+        assert.same(plain[1].norm.running_mean:totable(), net[1].norm.running_mean:totable())
+        watch:close()
+        net = net_of()
+        watch = flow.watch(net)
+        local loss = rille.sum(net(rille.randn(5, 3)) * rille.zeros(5, 2) * math.huge)
+        watch:close()
+        loss:backward()
+    end)
+
     it("takes a limit", function()
         local net = net_of()
         nn.init.constant(net[4].bias, 1e7)

@@ -312,7 +312,13 @@ function diagnosis.diagnose(probe, options)
     if check.type_name(probe) ~= "probe" then
         check.argument(1, "diagnose", "probe expected, got %s", check.type_name(probe))
     end
+    local given = options
     options = check.options(2, "diagnose", options, trial_options)
+    for name in pairs(given and not given.inputs and remedies.options or {}) do
+        if given[name] ~= nil then
+            check.argument(2, "diagnose", "option '%s' goes with inputs, on which remedies are tried", name)
+        end
+    end
     local limits = {}
     for name in pairs(diagnosis.thresholds) do
         limits[name] = options[name]

@@ -129,7 +129,7 @@ local function new(net, options)
     end
     table.insert(probe.handles, net:register_forward_hook(function()
         probe.inside = false
-    end))
+    end, { always_call = true }))
     return probe
 end
 
@@ -241,13 +241,20 @@ function Probe:record(step)
     self.last_step, self.pending = step, false
 end
 
+-- Does the latest pass have its gradients, and are its tensors still there? A rille.scope that has ended took them along.
 local function has_gradient(probe)
-    for _, call in ipairs(probe.calls) do
-        if call.output.grad then
-            return true
+    local alive, gradient = pcall(function()
+        for _, call in ipairs(probe.calls) do
+            if call.output.grad then
+                return true
+            end
         end
+        return false
+    end)
+    if not alive then
+        probe.calls, probe.pending = {}, false
     end
-    return false
+    return alive and gradient
 end
 
 ---- What was recorded -----------------------------------------------------------------------------------------------------
@@ -323,7 +330,10 @@ function Probe:histograms(bins)
         local statistics = rille.measure(call.output)
         local low, high = statistics.min, statistics.max
         if low == low then
-            low, high = low < high and low or low - 0.5, low < high and high or high + 0.5
+            if not (high - low > 0 and high - low < math.huge) then -- all equal, or wider than a number
+                local wider = math.max(0.5, math.abs(low) * 1e-6)
+                low, high = math.max(low - wider, -8e307), math.min(high + wider, 8e307)
+            end
             list[#list + 1] = { layer = i, name = call.layer.shown.name, kind = call.layer.shown.kind, low = low, high = high,
                 counts = rille.histogram(call.output, bins, low, high):totable() }
         end

@@ -33,9 +33,11 @@ local function label(name, module)
     return ("net%s%s (%s)"):format(name:find("^%[") and "" or name ~= "" and "." or "", name, module.class_name)
 end
 
--- Runs the module once more, in anomaly mode: what its message says of the operation and the script's line, or nil.
+-- Runs a copy of the module once more, in anomaly mode: what its message says of the operation and the script's line, or nil.
 local function culprit(module, inputs)
-    local ok, message = pcall(rille.anomaly, rille.no_grad, module.forward, module, table.unpack(inputs, 1, inputs.n))
+    local random, copy = rille.rng_state(), module:clone()
+    local ok, message = pcall(rille.anomaly, rille.no_grad, copy.forward, copy, table.unpack(inputs, 1, inputs.n))
+    rille.set_rng_state(random)
     return not ok and tostring(message) or nil
 end
 
@@ -66,7 +68,7 @@ local function new(net, options)
     if not (options.limit > 0) then -- luacheck: ignore 581
         check.argument(2, "watch", "option 'limit': number above 0 expected, got %s", check.value_text(options.limit))
     end
-    local watch = setmetatable({ limit = options.limit, step = 0, handles = {} }, watch_metatable)
+    local watch = setmetatable({ limit = options.limit, step = 0, handles = {}, closed = false }, watch_metatable)
     table.insert(watch.handles, net:register_forward_pre_hook(function()
         watch.step = watch.step + 1
     end))
@@ -79,7 +81,7 @@ local function new(net, options)
             check_output(watch, where, module, inputs, output)
             if output:requires_grad() and rille.is_grad_enabled() then
                 output:register_hook(function(gradient)
-                    local bad = complaint(gradient, watch.limit)
+                    local bad = not watch.closed and complaint(gradient, watch.limit)
                     if bad then
                         check.fail("watch: step %d: %s: the gradient with respect to its output has %s", watch.step, where, bad)
                     end
@@ -95,7 +97,7 @@ function Watch:close()
     for _, handle in ipairs(self.handles) do
         handle:remove()
     end
-    self.handles = {}
+    self.handles, self.closed = {}, true
 end
 watch_metatable.__close = Watch.close
 

@@ -21,7 +21,7 @@ end
 local function copy_module(module, seen)
     local old = walks.state_of(module)
     local state = { class = old.class, fields = {}, kinds = {}, order = {}, declared = {}, hooks = {}, pre_hooks = {},
-        backward_hooks = {} }
+        backward_hooks = {}, last_hooks = {} }
     local new = setmetatable({ [walks.STATE] = state }, walks.instance)
     seen[module] = new
     for _, key in ipairs(old.order) do

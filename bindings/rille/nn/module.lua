@@ -40,7 +40,7 @@ function Module.extend(class, name)
         __name = "class " .. name,
         __call = function(new, ...)
             local state = { class = new, fields = {}, kinds = {}, order = {}, declared = {}, hooks = {}, pre_hooks = {},
-                backward_hooks = {} }
+                backward_hooks = {}, last_hooks = {} }
             local self = setmetatable({ [walks.STATE] = state }, instance)
             self:init(...)
             return self
@@ -137,20 +137,37 @@ local function run_hooks(self, state, inputs, output, ...)
     return output, ...
 end
 
-function instance.__call(self, ...)
-    local state = state_of(self)
-    local pre_hooks = state.pre_hooks
-    if #pre_hooks + #state.hooks + #state.backward_hooks == 0 then
-        return self:forward(...)
-    end
-    local inputs = table.pack(...)
-    for _, hook in ipairs(pre_hooks) do
+local function call_with_hooks(self, state, inputs)
+    for _, hook in ipairs(state.pre_hooks) do
         local replaced = hook(self, inputs)
         if replaced ~= nil then
             inputs[1] = replaced
         end
     end
     return run_hooks(self, state, inputs, self:forward(table.unpack(inputs, 1, inputs.n)))
+end
+
+-- Closed, it runs the hooks that run however a pass ends.
+local at_the_end = {
+    __close = function(pass)
+        for _, hook in ipairs(pass.state.last_hooks) do
+            hook(pass.module, pass.inputs, pass.outputs and pass.outputs[1])
+        end
+    end,
+}
+
+function instance.__call(self, ...)
+    local state = state_of(self)
+    if #state.pre_hooks + #state.hooks + #state.backward_hooks + #state.last_hooks == 0 then
+        return self:forward(...)
+    end
+    local inputs = table.pack(...)
+    if #state.last_hooks == 0 then
+        return call_with_hooks(self, state, inputs)
+    end
+    local pass <close> = setmetatable({ state = state, module = self, inputs = inputs, outputs = false }, at_the_end)
+    pass.outputs = table.pack(call_with_hooks(self, state, inputs))
+    return table.unpack(pass.outputs, 1, pass.outputs.n)
 end
 
 function instance.__len(self)
@@ -191,9 +208,11 @@ local function add_hook(self, list, name, hook)
 end
 
 --- hook(module, inputs, output) runs after every forward pass of this module; inputs is a list. What it returns, if not nil,
--- takes the output's place. Returns a handle: handle:remove() ends it.
-function Module:register_forward_hook(hook)
-    return add_hook(self, "hooks", "register_forward_hook", hook)
+-- takes the output's place. options: always_call (false): it runs at the end of the pass even where that fails, after all other
+-- hooks; it gets no output then, and what it returns is not looked at. Returns a handle: handle:remove() ends it.
+function Module:register_forward_hook(hook, options)
+    local always = check.options(2, "register_forward_hook", options, { always_call = false }).always_call
+    return add_hook(self, always and "last_hooks" or "hooks", "register_forward_hook", hook)
 end
 
 --- hook(module, inputs) runs before every forward pass of this module; inputs is a list. What it returns, if not nil, takes
