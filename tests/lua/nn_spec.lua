@@ -512,7 +512,7 @@ describe("hooks", function()
         handle:remove()
         layer(rille.zeros(4, 2))
         assert.equal(2, #seen)
-        assert.equal("bad argument #2 to 'register_forward_hook' (unknown option 'always'; did you mean 'always_call'?)",
+        assert.equal("bad argument #2 to 'register_forward_hook' (unknown option 'always')",
             message_of(layer.register_forward_hook, layer, print, { always = true }))
     end)
 
