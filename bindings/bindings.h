@@ -76,8 +76,8 @@ void rlua_finish(lua_State *L, rlua_tensor *box, rille_tensor *made); /* NULL: r
 rlua_tensor *rlua_box(lua_State *L, int index);                       /* NULL where it is no tensor */
 rlua_tensor *rlua_check_box(lua_State *L, int argument);              /* with a live tensor, or raises */
 rille_tensor *rlua_check_tensor(lua_State *L, int argument);
-/* rlua_finish for two results that came together. */
-void rlua_finish_two(lua_State *L, rlua_tensor *first, rille_tensor *made, rlua_tensor *second, rille_tensor *also);
+/* rlua_finish for results that came together: all of them, or NULL. */
+void rlua_finish_all(lua_State *L, int count, rlua_tensor *const *boxes, rille_tensor *const *made);
 void rlua_arguments(lua_State *L, int count); /* makes them so many, nil where there were fewer, but one at least */
 
 void *rlua_buffer(lua_State *L, int64_t count, size_t size); /* pushes a userdata that holds it */

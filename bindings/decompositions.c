@@ -8,7 +8,7 @@ static int qr(lua_State *L)
     rlua_tensor *box_q = rlua_new(L), *box_r = rlua_new(L);
     rille_tensor *q = NULL, *r = NULL;
     rille_qr(rlua_check_tensor(L, 1), &q, &r);
-    rlua_finish_two(L, box_q, q, box_r, r);
+    rlua_finish_all(L, 2, (rlua_tensor *[]){box_q, box_r}, (rille_tensor *[]){q, r});
     return 2;
 }
 
@@ -18,10 +18,8 @@ static int svd(lua_State *L)
     rlua_check_tensor(L, 1);
     rlua_tensor *box_u = rlua_new(L), *box_s = rlua_new(L), *box_vt = rlua_new(L);
     rille_tensor *u = NULL, *s = NULL, *vt = NULL;
-    if (rille_svd(rlua_check_tensor(L, 1), &u, &s, &vt) == RILLE_OK)
-        box_vt->tensor = rille_keep(vt); /* before the collector may run */
-    rlua_finish_two(L, box_u, u, box_s, s);
-    rlua_finish(L, box_vt, vt);
+    rille_svd(rlua_check_tensor(L, 1), &u, &s, &vt);
+    rlua_finish_all(L, 3, (rlua_tensor *[]){box_u, box_s, box_vt}, (rille_tensor *[]){u, s, vt});
     return 3;
 }
 

@@ -53,7 +53,7 @@ static int sort(lua_State *L)
     int dim = read_order(L, &descending);
     rlua_tensor *values = rlua_new(L), *indices = rlua_new(L);
     rille_tensor *at = NULL, *sorted = rille_sort(rlua_check_tensor(L, 1), dim, descending, &at);
-    rlua_finish_two(L, values, sorted, indices, at);
+    rlua_finish_all(L, 2, (rlua_tensor *[]){values, indices}, (rille_tensor *[]){sorted, at});
     return 2;
 }
 
@@ -80,7 +80,7 @@ static int topk(lua_State *L)
     bool largest = rlua_option_boolean(L, options, "largest", true);
     rlua_tensor *values = rlua_new(L), *indices = rlua_new(L);
     rille_tensor *at = NULL, *first = rille_topk(rlua_check_tensor(L, 1), k, dim, largest, &at);
-    rlua_finish_two(L, values, first, indices, at);
+    rlua_finish_all(L, 2, (rlua_tensor *[]){values, indices}, (rille_tensor *[]){first, at});
     return 2;
 }
 

@@ -91,13 +91,12 @@ void rlua_finish(lua_State *L, rlua_tensor *box, rille_tensor *made)
     collect_where_due(L, state);
 }
 
-void rlua_finish_two(lua_State *L, rlua_tensor *first, rille_tensor *made, rlua_tensor *second, rille_tensor *also)
+void rlua_finish_all(lua_State *L, int count, rlua_tensor *const *boxes, rille_tensor *const *made)
 {
-    if (made == NULL)
-        rlua_raise_engine(L);
-    second->tensor = rille_keep(also); /* before the collector may run */
-    rlua_finish(L, first, made);
-    rlua_finish(L, second, also);
+    for (int i = 0; i < count && made[0] != NULL; i++)
+        boxes[i]->tensor = rille_keep(made[i]); /* before the collector may run */
+    for (int i = 0; i < count; i++)
+        rlua_finish(L, boxes[i], made[i]);
 }
 
 rlua_tensor *rlua_box(lua_State *L, int index)
@@ -212,19 +211,26 @@ void rlua_list_boxes(lua_State *L, int count)
     }
 }
 
+static rlua_tensor *list_box(lua_State *L, int i) /* of the list at the top, i from 1 */
+{
+    lua_rawgeti(L, -1, i);
+    rlua_tensor *box = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return box;
+}
+
 void rlua_list_finish(lua_State *L, const rlua_list *made)
 {
-    for (int i = 0; i < made->count; i++) {
-        lua_rawgeti(L, -1, i + 1);
-        rlua_tensor *box = lua_touserdata(L, -1);
-        lua_pop(L, 1);
+    for (int i = 0; i < made->count; i++) /* before the collector may run */
+        if (made->item[i] != NULL)
+            list_box(L, i + 1)->tensor = rille_keep(made->item[i]);
+    for (int i = 0; i < made->count; i++)
         if (made->item[i] != NULL) {
-            rlua_finish(L, box, made->item[i]);
+            rlua_finish(L, list_box(L, i + 1), made->item[i]);
         } else {
             lua_pushnil(L);
             lua_rawseti(L, -2, i + 1);
         }
-    }
 }
 
 /* ---- Calls of a script's function ---- */
