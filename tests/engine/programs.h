@@ -47,7 +47,8 @@ static inline int64_t count_of(int rank, const int64_t *shape)
 static inline plain fresh(program *p, rille_dtype dtype, int rank, const int64_t *shape)
 {
     plain x = {.dtype = dtype, .rank = rank, .numel = count_of(rank, shape)};
-    memcpy(x.shape, shape, (size_t)rank * sizeof shape[0]);
+    for (int d = 0; d < rank; d++)
+        x.shape[d] = shape[d];
     x.store = claim(p, x.numel, sizeof *x.store);
     x.at = claim(p, x.numel, sizeof *x.at);
     for (int64_t i = 0; i < x.numel; i++)
