@@ -1,160 +1,13 @@
-/* Recurrent layers over whole sequences: the input's product once for all steps, then step by step the product with the hidden
- * state, in tiles of rows that are fixed and go through time by themselves, so that a thread waits for no other. The weight of
- * these products, which are many and small, is arranged for them once a sequence. */
-#include "ops/ops.h"
+/* Recurrent layers over whole sequences: the input's product once for all steps, then the steps. The weight of their products,
+ * which are many and small, is arranged for them once a sequence. */
+#include "ops/recurrence.h"
 
-#include "activations/kernels.h"
-#include "base/parallel.h"
-#include "ops/kernels.h"
 #include "ops/panel_kernels.h"
-#include "ops/recurrence_kernels.h"
 #include "tensor/convert.h"
 
 #include <limits.h>
 
-enum { TILE = 16 };                           /* rows of a product */
-static const double WORTH_A_THREAD = 1 << 19; /* multiplications of a chunk in one step */
-static const double SEGMENT = 1 << 28;        /* and of all steps between two looks at whether the work was cancelled */
-
-typedef struct cell_kind {
-    enum rl_op_id op;
-    int gates;
-    bool has_c;
-} cell_kind;
-static const cell_kind RNN = {RL_OP_rnn, 1, false}, LSTM = {RL_OP_lstm, 4, true}, GRU = {RL_OP_gru, 3, false};
-
-/* ---- A layer's memory: what the steps read and write. [t] stands for one such block a step ---- */
-
-typedef struct sequence {
-    const cell_kind *cell;
-    rille_activation act; /* rnn's */
-    rille_dtype dtype;
-    size_t item;
-    int64_t steps, n, width, from, to; /* from, to: the steps to be done now */
-    char *gates;               /* [t][n, gates width]: the input's share, to which forward adds that of the hidden state */
-    char *hidden;              /* [t + 1][n, width], h0 first; for lstm, c of the last step after them */
-    char *kept;                /* lstm: c as [t + 1][n, width]; gru: candidates as [t][n, width]. Forward alone: of one step */
-    int64_t kept_stride;       /* elements from one step to the next */
-    const char *panels;        /* of W_hh^T, [width, gates width], forward; of W_hh backward */
-    const char *bias;          /* gru: [3 width] */
-    char *product;             /* gru: [n, 3 width] */
-    const char *g;             /* backward: as hidden */
-    char *dh, *dc;             /* [n, width] */
-    char *d_gates, *d_product; /* as gates; d_product is d_gates but for gru */
-} sequence;
-
-static int64_t block(const sequence *s) /* elements of [n, width] */
-{
-    return s->n * s->width;
-}
-
-/* Of a [t][n, columns] the rows from `row` on in step t. */
-static char *rows_at(const sequence *s, const char *base, int64_t step_stride, int64_t columns, int64_t t, int64_t row)
-{
-    return (char *)base + (size_t)(t * step_stride + row * columns) * s->item;
-}
-
-static rl_recurrent_step step_of(const sequence *s, int64_t t, int64_t row, int64_t rows)
-{
-    const int64_t wide = s->cell->gates * s->width, one = block(s);
-    rl_recurrent_step step = {.rows = (size_t)rows,
-                              .width = (size_t)s->width,
-                              .gates = rows_at(s, s->gates, s->n * wide, wide, t, row),
-                              .h_before = rows_at(s, s->hidden, one, s->width, t, row),
-                              .h = rows_at(s, s->hidden, one, s->width, t + 1, row),
-                              .bias = s->bias};
-    if (s->cell->has_c) {
-        step.c_before = rows_at(s, s->kept, s->kept_stride, s->width, t, row);
-        step.c = rows_at(s, s->kept, s->kept_stride, s->width, t + 1, row);
-    } else if (s->cell->op == RL_OP_gru) {
-        step.candidate = rows_at(s, s->kept, s->kept_stride, s->width, t, row);
-    }
-    if (s->product != NULL)
-        step.product = rows_at(s, s->product, 0, wide, 0, row);
-    return step;
-}
-
-static void step_forward(const sequence *s, int64_t t, int64_t row, int64_t rows)
-{
-    const rl_recurrence_kernels *kernels = rl_recurrence_kernels_pick();
-    const rl_recurrent_step step = step_of(s, t, row, rows);
-    const bool separate = s->product != NULL;
-    rl_panel_kernels_pick()->multiply[s->dtype](step.rows, step.width, step.width * (size_t)s->cell->gates, step.h_before,
-                                                s->panels, separate ? (void *)step.product : step.gates, !separate);
-    if (s->cell->op == RL_OP_lstm)
-        kernels->lstm[s->dtype](&step);
-    else if (s->cell->op == RL_OP_gru)
-        kernels->gru[s->dtype](&step);
-    else
-        rl_activation_kernels_pick()->map[s->act][s->dtype][0]((size_t)(rows * s->width), step.gates, step.h, NULL);
-}
-
-static void step_backward(const sequence *s, int64_t t, int64_t row, int64_t rows)
-{
-    const rl_recurrence_kernels *kernels = rl_recurrence_kernels_pick();
-    const int64_t wide = s->cell->gates * s->width;
-    rl_recurrent_step step = step_of(s, t, row, rows);
-    step.g = rows_at(s, s->g, block(s), s->width, t + 1, row);
-    step.dh = rows_at(s, s->dh, 0, s->width, 0, row);
-    step.d_gates = rows_at(s, s->d_gates, s->n * wide, wide, t, row);
-    step.d_product = rows_at(s, s->d_product, s->n * wide, wide, t, row);
-    if (s->cell->op == RL_OP_lstm) {
-        step.dc = rows_at(s, s->dc, 0, s->width, 0, row);
-        kernels->lstm_vjp[s->dtype](&step);
-    } else if (s->cell->op == RL_OP_gru) {
-        kernels->gru_vjp[s->dtype](&step);
-    } else {
-        const size_t count = (size_t)(rows * s->width);
-        const ptrdiff_t next = (ptrdiff_t)s->item;
-        rl_op_kernels_pick()->add[s->dtype](count, (char *[]){step.dh, step.dh, (char *)step.g},
-                                            (ptrdiff_t[]){next, next, next});
-        rl_activation_kernels_pick()->product[s->act][s->dtype][1](count, step.dh, step.gates, step.d_gates, NULL);
-    }
-    rl_panel_kernels_pick()->multiply[s->dtype](step.rows, (size_t)wide, step.width, step.d_product, s->panels, step.dh,
-                                                s->cell->op == RL_OP_gru);
-}
-
-typedef void step_function(const sequence *s, int64_t t, int64_t row, int64_t rows);
-
-static void do_tiles(const sequence *s, size_t begin, size_t end, bool backward)
-{
-    step_function *do_step = backward ? step_backward : step_forward;
-    for (int64_t row = (int64_t)begin * TILE; row < (int64_t)end * TILE && row < s->n; row += TILE) {
-        const int64_t rows = s->n - row < TILE ? s->n - row : TILE;
-        for (int64_t i = s->from; i < s->to; i++)
-            do_step(s, backward ? s->steps - 1 - i : i, row, rows);
-    }
-}
-
-static void tiles_forward(void *work, size_t begin, size_t end)
-{
-    do_tiles(work, begin, end, false);
-}
-
-static void tiles_backward(void *work, size_t begin, size_t end)
-{
-    do_tiles(work, begin, end, true);
-}
-
-/* All steps. */
-static rille_status go(rille_context *cx, sequence *s, rl_body *body)
-{
-    if (block(s) == 0)
-        return RILLE_OK;
-    const double cost = (double)TILE * (double)s->width * (double)s->width * s->cell->gates; /* of a tile in a step */
-    const size_t tiles = rl_chunks((size_t)s->n, TILE),
-                 grain = cost >= WORTH_A_THREAD ? 1 : (size_t)(WORTH_A_THREAD / cost) + 1;
-    const double at_once = SEGMENT / (cost * (double)tiles);
-    const int64_t segment = at_once < 1 ? 1 : at_once > (double)s->steps ? s->steps : (int64_t)at_once;
-    rille_status status = RILLE_OK;
-    for (s->from = 0; s->from < s->steps && status == RILLE_OK; s->from = s->to) {
-        s->to = s->steps - s->from < segment ? s->steps : s->from + segment;
-        rl_profile_next(cx, NULL,
-                        2 * (double)s->n * (double)s->width * (double)s->width * s->cell->gates * (double)(s->to - s->from), 0);
-        status = rl_parallel_for(cx, rl_ops[s->cell->op].name, tiles, grain, body, s);
-    }
-    return status;
-}
+static const rl_cell RNN = {RL_OP_rnn, 1, false}, LSTM = {RL_OP_lstm, 4, true}, GRU = {RL_OP_gru, 3, false};
 
 /* ---- Arguments ---- */
 
@@ -184,7 +37,7 @@ static rl_list all_of(rille_tensor *x, const rille_recurrent_weights *w, rille_t
 }
 
 /* The context where all is as it should be. */
-static rille_context *checked(const cell_kind *cell, rille_tensor *x, const rille_recurrent_weights *w, rille_tensor *h0,
+static rille_context *checked(const rl_cell *cell, rille_tensor *x, const rille_recurrent_weights *w, rille_tensor *h0,
                               rille_tensor *c0)
 {
     const char *name = rl_ops[cell->op].name;
@@ -227,7 +80,7 @@ static rille_context *checked(const cell_kind *cell, rille_tensor *x, const rill
 /* ---- Forward ---- */
 
 /* [n, width] from the given element of the memory on: for the call that it is passed to. */
-static rille_tensor block_at(const sequence *s, const rille_tensor *memory, int64_t element)
+static rille_tensor block_at(const rl_sequence *s, const rille_tensor *memory, int64_t element)
 {
     rille_tensor t = *memory;
     t.rank = 2;
@@ -239,7 +92,7 @@ static rille_tensor block_at(const sequence *s, const rille_tensor *memory, int6
     return t;
 }
 
-static rille_status put_state(const sequence *s, const rille_tensor *memory, int64_t element, const rille_tensor *state)
+static rille_status put_state(const rl_sequence *s, const rille_tensor *memory, int64_t element, const rille_tensor *state)
 {
     const rille_tensor into = block_at(s, memory, element);
     return rl_copy_elements(memory->context, rl_ops[s->cell->op].name, &into, state);
@@ -247,7 +100,7 @@ static rille_status put_state(const sequence *s, const rille_tensor *memory, int
 
 /* The inputs of the steps, all there: the input's share of the gates, W_hh, h0 and, for lstm, c0, for gru, b_hh. */
 typedef struct layer {
-    const cell_kind *cell;
+    const rl_cell *cell;
     rille_activation act;
     rille_tensor *share, *weight, *h0, *last;
 } layer;
@@ -270,16 +123,16 @@ static rille_tensor *arranged(rille_tensor *weight, const char *name, bool trans
     return panels;
 }
 
-static sequence sequence_of(const layer *l)
+static rl_sequence sequence_of(const layer *l)
 {
-    return (sequence){.cell = l->cell,
-                      .act = l->act,
-                      .dtype = l->share->dtype,
-                      .item = rille_dtype_size(l->share->dtype),
-                      .steps = l->share->shape[0],
-                      .n = l->share->shape[1],
-                      .width = l->weight->shape[1],
-                      .gates = rl_data(l->share)};
+    return (rl_sequence){.cell = l->cell,
+                         .act = l->act,
+                         .dtype = l->share->dtype,
+                         .item = rille_dtype_size(l->share->dtype),
+                         .steps = l->share->shape[0],
+                         .n = l->share->shape[1],
+                         .width = l->weight->shape[1],
+                         .gates = rl_data(l->share)};
 }
 
 /* hidden and what is kept, filled by the steps. */
@@ -287,13 +140,13 @@ static rille_status step_through(const layer *l, rille_tensor *panels, rille_ten
 {
     rille_context *cx = hidden->context;
     const char *name = rl_ops[l->cell->op].name;
-    sequence s = sequence_of(l);
+    rl_sequence s = sequence_of(l);
     rille_tensor *product = NULL, *bias = NULL;
     s.hidden = rl_data(hidden);
     s.panels = rl_data(panels);
     if (kept != NULL) {
         s.kept = rl_data(kept);
-        s.kept_stride = kept->shape[0] > 1 ? block(&s) : 0;
+        s.kept_stride = kept->shape[0] > 1 ? rl_sequence_block(&s) : 0;
     }
     rille_status status = put_state(&s, hidden, 0, l->h0);
     if (status == RILLE_OK && l->cell->has_c)
@@ -306,10 +159,10 @@ static rille_status step_through(const layer *l, rille_tensor *panels, rille_ten
         status = bias == NULL ? RILLE_ERROR_MEMORY : RILLE_OK;
     }
     if (status == RILLE_OK)
-        status = go(cx, &s, tiles_forward);
+        status = rl_sequence_forward(cx, &s);
     if (status == RILLE_OK && l->cell->has_c) {
         const rille_tensor last = block_at(&s, kept, s.steps * s.kept_stride);
-        status = put_state(&s, hidden, (s.steps + 1) * block(&s), &last);
+        status = put_state(&s, hidden, (s.steps + 1) * rl_sequence_block(&s), &last);
     }
     if (bias != NULL)
         rl_free_temporary(bias, l->last);
@@ -351,7 +204,7 @@ static rille_tensor *stepped(const layer *l)
 }
 
 /* The whole layer; its last block is c_n for lstm. */
-static rille_tensor *run(const cell_kind *cell, rille_tensor *x, const rille_recurrent_weights *w, rille_tensor *h0,
+static rille_tensor *run(const rl_cell *cell, rille_tensor *x, const rille_recurrent_weights *w, rille_tensor *h0,
                          rille_tensor *c0, rille_activation act)
 {
     rille_context *cx = checked(cell, x, w, h0, c0);
@@ -430,7 +283,7 @@ typedef struct gradients {
     rille_tensor *g, *dh, *dc, *gates, *product;
 } gradients;
 
-static bool make_gradients(const cell_kind *cell, rille_tensor *g, rille_tensor *share, rille_tensor *hidden, gradients *d)
+static bool make_gradients(const rl_cell *cell, rille_tensor *g, rille_tensor *share, rille_tensor *hidden, gradients *d)
 {
     rille_context *cx = g->context;
     const int64_t *state = hidden->shape + 1;
@@ -442,7 +295,7 @@ static bool make_gradients(const cell_kind *cell, rille_tensor *g, rille_tensor 
     return d->g != NULL && d->dh != NULL && d->gates != NULL && d->product != NULL && (d->dc != NULL || !cell->has_c);
 }
 
-static void differentiate(const cell_kind *cell, rl_node *node, rille_tensor *g, rille_tensor **gradient)
+static void differentiate(const rl_cell *cell, rl_node *node, rille_tensor *g, rille_tensor **gradient)
 {
     rille_context *cx = node->context;
     if (cx->grad_enabled) {
@@ -457,17 +310,17 @@ static void differentiate(const cell_kind *cell, rl_node *node, rille_tensor *g,
     if (panels == NULL || rille_error(cx) != NULL || !make_gradients(cell, g, share, hidden, &d))
         return;
     const layer l = {.cell = cell, .act = node->attributes.activation.act, .share = share, .weight = weight};
-    sequence s = sequence_of(&l);
+    rl_sequence s = sequence_of(&l);
     s.hidden = rl_data(hidden);
     s.panels = rl_data(panels);
     s.kept = kept == NULL ? NULL : rl_data(kept);
-    s.kept_stride = block(&s);
+    s.kept_stride = rl_sequence_block(&s);
     s.g = rl_data(d.g);
     s.dh = rl_data(d.dh);
     s.dc = d.dc == NULL ? NULL : rl_data(d.dc);
     s.d_gates = rl_data(d.gates);
     s.d_product = rl_data(d.product);
-    if (go(cx, &s, tiles_backward) != RILLE_OK)
+    if (rl_sequence_backward(cx, &s) != RILLE_OK)
         return;
     rille_tensor *rows = as_rows(d.product, s.steps);
     gradient[0] = d.gates;
