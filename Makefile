@@ -434,7 +434,7 @@ TSAN_PACKAGES := $(TEST_PACKAGES) clang libomp-dev
 sanitize: sanitize-address sanitize-thread ## the test suites under the address, undefined-behaviour and thread sanitizers (ONLY=name: some)
 sanitize-address: deps-test
 	+$(Q)ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:allocator_may_return_null=1:intercept_tls_get_addr=0 \
-	    UBSAN_OPTIONS=print_stacktrace=1 \
+	    UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS='suppressions=$(CURDIR)/tests/sanitize/others.leaks:print_suppressions=0' \
 	    $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(NPROC)) BUILD=$(BUILD)/sanitize/address CC=gcc \
 	    CFLAGS='$(SANITIZE)address,undefined -fno-sanitize-recover=all' KERNEL_CFLAGS=-O1 TEST_TIMEOUT=7200 \
 	    LUA_ENVIRONMENT="LD_PRELOAD=$$(gcc -print-file-name=libasan.so):$$(gcc -print-file-name=libubsan.so)" all test-suites
