@@ -25,7 +25,8 @@ typedef struct rlua_scope { /* one running rille.scope */
 typedef struct rlua_state {
     rille_context *context; /* NULL once the Lua state is closing */
     rlua_scope *scope;      /* the innermost, or NULL */
-    size_t collect_at;      /* bytes in tensors at which the collector is run */
+    size_t step_at;         /* bytes in tensors at which the collector takes a step */
+    size_t collect_at;      /* and at which it is run */
     lua_State *running;     /* the thread whose function runs */
     int hook_error;         /* where, on its stack, the error of a hook lies that ended a backward; 0: there is none */
     const char *modules;    /* folder of Rille's Lua modules, or NULL; the userdata's user value holds the string */

@@ -120,7 +120,7 @@ static int close_state(lua_State *L)
 static void push_state(lua_State *L)
 {
     rlua_state *state = lua_newuserdatauv(L, sizeof *state, 1);
-    *state = (rlua_state){.collect_at = SIZE_MAX};
+    *state = (rlua_state){.step_at = SIZE_MAX, .collect_at = SIZE_MAX};
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, close_state);
     lua_setfield(L, -2, "__gc");

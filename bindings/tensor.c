@@ -64,21 +64,31 @@ rlua_tensor *rlua_new(lua_State *L)
     return box;
 }
 
-enum { COLLECT_STEP = 16 << 20 };
+enum { STEP_GROWTH = 2 << 20, COLLECT_GROWTH = 16 << 20 };
+
+/* Moves *at down to where the bytes have grown by so many from what they are now. */
+static void set_due(size_t *at, size_t current, size_t growth)
+{
+    if (current + growth < *at)
+        *at = current + growth;
+}
 
 /* Lua sees a few bytes where a tensor holds many. So the collector is also run whenever the bytes in tensors have grown,
- * since it last ran or since they were fewest after that, by as much as there were, and by 16 MiB at least. */
+ * since it last ran or since they were fewest after that, by as much as there were, and by 16 MiB at least. It takes a step
+ * whenever they have grown by an eighth, and by 2 MiB at least: where it is generational (the lua command's is), that frees
+ * what the last training step has left, and the next one finds memory that is in cache. */
 static void collect_where_due(lua_State *L, rlua_state *state)
 {
     size_t current = rille_memory_usage(state->context).current;
-    if (current > state->collect_at && lua_gc(L, LUA_GCISRUNNING)) {
-        lua_gc(L, LUA_GCCOLLECT);
+    if (current > state->step_at && lua_gc(L, LUA_GCISRUNNING)) {
+        const bool whole = current > state->collect_at;
+        lua_gc(L, whole ? LUA_GCCOLLECT : LUA_GCSTEP, 0);
         current = rille_memory_usage(state->context).current;
-        state->collect_at = SIZE_MAX;
+        state->step_at = SIZE_MAX;
+        state->collect_at = whole ? SIZE_MAX : state->collect_at;
     }
-    size_t due = current + (current > COLLECT_STEP ? current : COLLECT_STEP);
-    if (due < state->collect_at)
-        state->collect_at = due;
+    set_due(&state->step_at, current, current / 8 > STEP_GROWTH ? current / 8 : STEP_GROWTH);
+    set_due(&state->collect_at, current, current > COLLECT_GROWTH ? current : COLLECT_GROWTH);
 }
 
 void rlua_finish(lua_State *L, rlua_tensor *box, rille_tensor *made)

@@ -56,6 +56,17 @@ describe("a long loop", function()
         assert.is_true(most - base <= 32 * MIB, ("%.1f MiB"):format((most - base) / MIB))
     end)
 
+    it("stays within a few MiB where the collector is generational", function()
+        local base, most = live(), 0
+        local before = collectgarbage("generational")
+        for _ = 1, 2000 do
+            rille.zeros(64, 64)
+            most = math.max(most, rille.memory().current)
+        end
+        collectgarbage(before)
+        assert.is_true(most - base <= 5 * MIB, ("%.1f MiB"):format((most - base) / MIB))
+    end)
+
     it("leaves the collector alone where the script has stopped it", function()
         live()
         collectgarbage("stop")
