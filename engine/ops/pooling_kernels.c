@@ -28,35 +28,82 @@ static int64_t count_of(const rl_axis *a, bool inside, int64_t o)
     return inside ? r.end - r.from : a->kernel < room ? a->kernel : room;
 }
 
+enum { WINDOWS = 64 }; /* of a row that are looked at together */
+
+/* How many windows of a row, from window o on, are looked at together. With long strides fewer are, so that the elements between them are few. */
+static int64_t together(const rl_axis *a, int64_t o)
+{
+    const int64_t left = a->out - o, dense = 1 + a->in / a->stride, most = dense < WINDOWS ? dense : WINDOWS;
+    return left < most ? left : most;
+}
+
+/* The elements of a window's line that are inside in any of `count` windows from `first` on. */
+static range elements_inside(const rl_axis *a, int64_t first, int64_t count)
+{
+    const int64_t before = a->padding - (first + count - 1) * a->stride, end = a->in + a->padding - first * a->stride;
+    return (range){before < 0 ? 0 : before, end < a->kernel ? end : a->kernel};
+}
+
+/* Those of `count` windows from `first` on that have element k of their line inside, counted from `first`. */
+static range windows_with(const rl_axis *a, int64_t k, int64_t first, int64_t count)
+{
+    const int64_t start = first * a->stride - a->padding + k, last = start + (count - 1) * a->stride;
+    if (start >= 0 && last < a->in) /* spares two divisions, nearly always */
+        return (range){0, count};
+    const int64_t from = rl_first_inside(a, k) - first, end = rl_end_inside(a, k) - first;
+    return (range){from < 0 ? 0 : from, end < count ? end : count};
+}
+
 #define DEFINE_POOLS(T)                                                                                                        \
-    /* The first largest in a window; NaN is. */                                                                               \
-    static int64_t largest_##T(const T *x, int64_t width, range rows, range columns)                                           \
+    /* Where the first largest of each window is; NaN is larger than any. Which one it is cannot be foretold: no branches. */  \
+    static void find_largest_##T(const rl_axis *a, range rows, int64_t first, int64_t count, const T *x, int64_t *at)          \
     {                                                                                                                          \
-        int64_t best = rows.from * width + columns.from;                                                                       \
+        T best[WINDOWS];                                                                                                       \
+        for (int64_t o = 0; o < count; o++) {                                                                                  \
+            at[o] = rows.from * a->in + inside_of(a, first + o).from;                                                          \
+            best[o] = x[at[o]];                                                                                                \
+        }                                                                                                                      \
+        const range elements = elements_inside(a, first, count);                                                               \
         for (int64_t i = rows.from; i < rows.end; i++)                                                                         \
-            for (int64_t k = i * width + columns.from; k < i * width + columns.end; k++)                                       \
-                best = x[best] == x[best] && !(x[k] <= x[best]) ? k : best;                                                    \
-        return best;                                                                                                           \
+            for (int64_t k = elements.from; k < elements.end; k++) {                                                           \
+                const range windows = windows_with(a, k, first, count);                                                        \
+                const int64_t place = i * a->in + first * a->stride - a->padding + k, stride = a->stride;                      \
+                _Pragma("omp simd") for (int64_t o = windows.from; o < windows.end; o++)                                       \
+                {                                                                                                              \
+                    const T other = x[place + o * stride];                                                                     \
+                    const int larger = (best[o] == best[o]) & !(other <= best[o]);                                             \
+                    best[o] = larger ? other : best[o];                                                                        \
+                    at[o] = larger ? place + o * stride : at[o];                                                               \
+                }                                                                                                              \
+            }                                                                                                                  \
     }                                                                                                                          \
                                                                                                                                \
     static void pick_##T(const rl_axis *axis, int64_t row, const void *x, const void *v, void *y)                              \
     {                                                                                                                          \
         const range rows = inside_of(&axis[RL_ROWS], row);                                                                     \
         const rl_axis *a = &axis[RL_COLUMNS];                                                                                  \
-        for (int64_t o = 0; o < a->out; o++)                                                                                   \
-            ((T *)y)[o] = ((const T *)v)[largest_##T(x, a->in, rows, inside_of(a, o))];                                        \
+        int64_t at[WINDOWS];                                                                                                   \
+        for (int64_t first = 0, count; first < a->out; first += count) {                                                       \
+            count = together(a, first);                                                                                        \
+            find_largest_##T(a, rows, first, count, x, at);                                                                    \
+            for (int64_t o = 0; o < count; o++)                                                                                \
+                ((T *)y)[first + o] = ((const T *)v)[at[o]];                                                                   \
+        }                                                                                                                      \
     }                                                                                                                          \
                                                                                                                                \
     static void spread_##T(const rl_axis *axis, const void *x, const void *g, void *dx)                                        \
     {                                                                                                                          \
         const rl_axis *a = &axis[RL_COLUMNS];                                                                                  \
+        int64_t at[WINDOWS];                                                                                                   \
         for (int64_t i = 0; i < axis[RL_ROWS].in * a->in; i++)                                                                 \
             ((T *)dx)[i] = 0;                                                                                                  \
-        for (int64_t row = 0; row < axis[RL_ROWS].out; row++) {                                                                \
-            const range rows = inside_of(&axis[RL_ROWS], row);                                                                 \
-            for (int64_t o = 0; o < a->out; o++)                                                                               \
-                ((T *)dx)[largest_##T(x, a->in, rows, inside_of(a, o))] += ((const T *)g)[row * a->out + o];                   \
-        }                                                                                                                      \
+        for (int64_t row = 0; row < axis[RL_ROWS].out; row++)                                                                  \
+            for (int64_t first = 0, count; first < a->out; first += count) {                                                   \
+                count = together(a, first);                                                                                    \
+                find_largest_##T(a, inside_of(&axis[RL_ROWS], row), first, count, x, at);                                      \
+                for (int64_t o = 0; o < count; o++)                                                                            \
+                    ((T *)dx)[at[o]] += ((const T *)g)[row * a->out + first + o];                                              \
+            }                                                                                                                  \
     }                                                                                                                          \
                                                                                                                                \
     static void average_##T(const rl_axis *axis, bool inside, int64_t row, const void *x, void *y)                             \

@@ -171,6 +171,25 @@ Test(pool, values)
     rille_close(cx);
 }
 
+/* Rows of more windows than are looked at together; a kernel far larger than what it slides over. */
+Test(pool, long_rows_and_large_kernels)
+{
+    enum { N = 301 };
+    rille_context *cx = open_with(1, 0);
+    float x[N];
+    for (int i = 0; i < N; i++)
+        x[i] = (float)(i * 37 % 101);
+    rille_tensor *y =
+        rille_max_pool1d(rille_from(cx, RILLE_FLOAT32, SHAPE(N), x), &(rille_pooling){.kernel = {3}, .stride = {1}});
+    cr_assert_eq(rille_numel(y), N - 2);
+    for (int i = 0; i < N - 2; i++)
+        cr_assert_eq(value_of(y, i), fmaxf(x[i], fmaxf(x[i + 1], x[i + 2])), "window %d", i);
+    const rille_pooling large = {.kernel = {2147483646}, .padding = {1073741823}};
+    EXPECT_VALUES(rille_max_pool1d(rille_from(cx, RILLE_FLOAT32, SHAPE(4), x), &large), 74);
+    EXPECT_NO_ERROR(cx);
+    rille_close(cx);
+}
+
 Test(pool, messages)
 {
     rille_context *cx = open_with(2, 1);
