@@ -30,7 +30,7 @@ static int64_t count_of(const rl_axis *a, bool inside, int64_t o)
 
 enum { WINDOWS = 64 }; /* of a row that are looked at together */
 
-/* How many windows of a row, from window o on, are looked at together. With long strides fewer are, so that the elements between them are few. */
+/* How many windows of a row, from window o on, are looked at together: fewer where long strides leave much between them. */
 static int64_t together(const rl_axis *a, int64_t o)
 {
     const int64_t left = a->out - o, dense = 1 + a->in / a->stride, most = dense < WINDOWS ? dense : WINDOWS;
@@ -55,13 +55,16 @@ static range windows_with(const rl_axis *a, int64_t k, int64_t first, int64_t co
 }
 
 #define DEFINE_POOLS(T)                                                                                                        \
-    /* Where the first largest of each window is; NaN is larger than any. Which one it is cannot be foretold: no branches. */  \
-    static void find_largest_##T(const rl_axis *a, range rows, int64_t first, int64_t count, const T *x, int64_t *at)          \
+    /* The first largest of each window, and where it is unless at is NULL; NaN is larger than any. Which one it is cannot be\
+     * foretold: no branches. */ \
+    static inline void find_largest_##T(const rl_axis *a, range rows, int64_t first, int64_t count, const T *x, T *best,       \
+                                        int64_t *at)                                                                           \
     {                                                                                                                          \
-        T best[WINDOWS];                                                                                                       \
         for (int64_t o = 0; o < count; o++) {                                                                                  \
-            at[o] = rows.from * a->in + inside_of(a, first + o).from;                                                          \
-            best[o] = x[at[o]];                                                                                                \
+            const int64_t place = rows.from * a->in + inside_of(a, first + o).from;                                            \
+            best[o] = x[place];                                                                                                \
+            if (at != NULL)                                                                                                    \
+                at[o] = place;                                                                                                 \
         }                                                                                                                      \
         const range elements = elements_inside(a, first, count);                                                               \
         for (int64_t i = rows.from; i < rows.end; i++)                                                                         \
@@ -73,7 +76,8 @@ static range windows_with(const rl_axis *a, int64_t k, int64_t first, int64_t co
                     const T other = x[place + o * stride];                                                                     \
                     const int larger = (best[o] == best[o]) & !(other <= best[o]);                                             \
                     best[o] = larger ? other : best[o];                                                                        \
-                    at[o] = larger ? place + o * stride : at[o];                                                               \
+                    if (at != NULL)                                                                                            \
+                        at[o] = larger ? place + o * stride : at[o];                                                           \
                 }                                                                                                              \
             }                                                                                                                  \
     }                                                                                                                          \
@@ -83,9 +87,14 @@ static range windows_with(const rl_axis *a, int64_t k, int64_t first, int64_t co
         const range rows = inside_of(&axis[RL_ROWS], row);                                                                     \
         const rl_axis *a = &axis[RL_COLUMNS];                                                                                  \
         int64_t at[WINDOWS];                                                                                                   \
+        T best[WINDOWS];                                                                                                       \
         for (int64_t first = 0, count; first < a->out; first += count) {                                                       \
             count = together(a, first);                                                                                        \
-            find_largest_##T(a, rows, first, count, x, at);                                                                    \
+            if (v == x) {                                                                                                      \
+                find_largest_##T(a, rows, first, count, x, (T *)y + first, NULL);                                              \
+                continue;                                                                                                      \
+            }                                                                                                                  \
+            find_largest_##T(a, rows, first, count, x, best, at);                                                              \
             for (int64_t o = 0; o < count; o++)                                                                                \
                 ((T *)y)[first + o] = ((const T *)v)[at[o]];                                                                   \
         }                                                                                                                      \
@@ -95,12 +104,13 @@ static range windows_with(const rl_axis *a, int64_t k, int64_t first, int64_t co
     {                                                                                                                          \
         const rl_axis *a = &axis[RL_COLUMNS];                                                                                  \
         int64_t at[WINDOWS];                                                                                                   \
+        T best[WINDOWS];                                                                                                       \
         for (int64_t i = 0; i < axis[RL_ROWS].in * a->in; i++)                                                                 \
             ((T *)dx)[i] = 0;                                                                                                  \
         for (int64_t row = 0; row < axis[RL_ROWS].out; row++)                                                                  \
             for (int64_t first = 0, count; first < a->out; first += count) {                                                   \
                 count = together(a, first);                                                                                    \
-                find_largest_##T(a, inside_of(&axis[RL_ROWS], row), first, count, x, at);                                      \
+                find_largest_##T(a, inside_of(&axis[RL_ROWS], row), first, count, x, best, at);                                \
                 for (int64_t o = 0; o < count; o++)                                                                            \
                     ((T *)dx)[at[o]] += ((const T *)g)[row * a->out + first + o];                                              \
             }                                                                                                                  \
