@@ -1,12 +1,6 @@
 local rille = require "rille"
 local nn = require "rille.nn"
-
--- The message of the error that f raises, without the position in front of it.
-local function message_of(f, ...)
-    local ok, message = pcall(f, ...)
-    assert.is_false(ok, "an error was expected")
-    return (tostring(message):gsub("^[^:]+:%d+: ", ""))
-end
+local message_of = require("support").message_of
 
 local function expect_message(text, f, ...)
     assert.equal(text, message_of(f, ...))

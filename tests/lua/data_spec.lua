@@ -1,11 +1,6 @@
 local rille = require "rille"
 local data = require "rille.data"
-
-local function message_of(f, ...)
-    local ok, message = pcall(f, ...)
-    assert.is_false(ok, "an error was expected")
-    return (tostring(message):gsub("^[^:]+:%d+: ", ""))
-end
+local message_of = require("support").message_of
 
 -- What a Lua program prints in a process of its own. environment: "NAME=value" words for the shell.
 local function run(environment, program)

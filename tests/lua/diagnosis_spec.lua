@@ -2,12 +2,7 @@ local rille = require "rille"
 local flow = require "rille.flow"
 local nn = require "rille.nn"
 local optim = require "rille.optim"
-
-local function message_of(f, ...)
-    local ok, message = pcall(f, ...)
-    assert.is_false(ok, "an error was expected")
-    return (tostring(message):gsub("^[^:]+:%d+: ", ""))
-end
+local message_of = require("support").message_of
 
 describe("flow.diagnose", function()
     local function deep(activation, depth, fill)

@@ -1,5 +1,7 @@
 -- Runs the experiments small, each in a process of its own, and checks the numbers that they print against theory.
 
+local support = require "support"
+
 local folder = os.tmpname()
 os.remove(folder)
 
@@ -21,9 +23,7 @@ local function has(said, words)
 end
 
 local function drawn(name)
-    local file = assert(io.open(("%s/%s.png"):format(folder, name), "rb"))
-    assert.equal("\137PNG\r\n\26\n", file:read(8))
-    file:close()
+    support.assert_png(("%s/%s.png"):format(folder, name))
 end
 
 local function close(expected, actual, tolerance)

@@ -1,5 +1,7 @@
 -- Runs scripts/isometry.lua small, in a process of its own, and checks the numbers that it prints and writes.
 
+local read = require("support").read
+
 local folder = os.tmpname()
 os.remove(folder)
 
@@ -9,13 +11,6 @@ local function run(arguments, environment)
     local pipe = assert(io.popen(command))
     local said = pipe:read("a")
     return said, (pipe:close())
-end
-
-local function read(path)
-    local file = assert(io.open(path, "rb"))
-    local content = file:read("a")
-    file:close()
-    return content
 end
 
 describe("scripts/isometry.lua", function()

@@ -3,14 +3,9 @@
 local rille = require "rille"
 local flow = require "rille.flow"
 local nn = require "rille.nn"
+local message_of = require("support").message_of
 
 local FLOAT64 = { dtype = "float64" }
-
-local function message_of(f, ...)
-    local ok, message = pcall(f, ...)
-    assert.is_false(ok, "an error was expected")
-    return (tostring(message):gsub("^[^:]+:%d+: ", ""))
-end
 
 local function close(expected, actual, relative)
     assert(math.abs(actual - expected) <= relative * math.abs(expected), ("%.9g expected, got %.9g"):format(expected, actual))

@@ -1,12 +1,7 @@
 local rille = require "rille"
 local nn = require "rille.nn"
 local optim = require "rille.optim"
-
-local function message_of(f, ...)
-    local ok, message = pcall(f, ...)
-    assert.is_false(ok, "an error was expected")
-    return (tostring(message):gsub("^[^:]+:%d+: ", ""))
-end
+local message_of = require("support").message_of
 
 -- What the formulas give, in Lua's doubles, on the loss (p - 1)^2 / 2 from p = 5, for some steps.
 local function by_hand(steps, o)

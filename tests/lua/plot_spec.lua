@@ -1,34 +1,7 @@
 local rille = require "rille"
 local plot = require "rille.plot"
-
-local function message_of(f, ...)
-    local ok, message = pcall(f, ...)
-    assert.is_false(ok, "an error was expected")
-    return (tostring(message):gsub("^[^:]+:%d+: ", ""))
-end
-
-local function read(path)
-    local file = assert(io.open(path, "rb"))
-    local content = file:read("a")
-    file:close()
-    return content
-end
-
-local function write(path, content)
-    local file = assert(io.open(path, "wb"))
-    file:write(content)
-    file:close()
-end
-
-local function files_in(folder)
-    local pipe = assert(io.popen("ls -A " .. folder))
-    local list = {}
-    for name in pipe:lines() do
-        list[#list + 1] = name
-    end
-    pipe:close()
-    return list
-end
+local support = require "support"
+local message_of, read, write, files_in = support.message_of, support.read, support.write, support.files_in
 
 describe("rille.plot", function()
     local folder

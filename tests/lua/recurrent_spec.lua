@@ -1,13 +1,8 @@
 local rille = require "rille"
 local nn = require "rille.nn"
+local message_of = require("support").message_of
 
 local f64 = { dtype = "float64" }
-
-local function message_of(f, ...)
-    local ok, message = pcall(f, ...)
-    assert.is_false(ok, "an error was expected")
-    return (tostring(message):gsub("^[^:]+:%d+: ", ""))
-end
 
 local function expect_near(expected, actual, what)
     local worst = (expected - actual):abs():max():item()

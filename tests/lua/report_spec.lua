@@ -8,37 +8,10 @@ local nn = require "rille.nn"
 local optim = require "rille.optim"
 local prediction = require "rille.report.prediction"
 local report = require "rille.report"
+local support = require "support"
+local message_of, read, write, files_in = support.message_of, support.read, support.write, support.files_in
 
 local HOSTILE = [[</script><script>document.title="taken"</script><img src=x onerror="alert(1)">&amp;'"]]
-
-local function message_of(f, ...)
-    local ok, message = pcall(f, ...)
-    assert.is_false(ok, "an error was expected")
-    return (tostring(message):gsub("^[^:]+:%d+: ", ""))
-end
-
-local function read(path)
-    local file = assert(io.open(path, "rb"))
-    local content = file:read("a")
-    file:close()
-    return content
-end
-
-local function write(path, content)
-    local file = assert(io.open(path, "wb"))
-    file:write(content)
-    file:close()
-end
-
-local function files_in(folder)
-    local pipe = assert(io.popen("ls -A " .. folder))
-    local list = {}
-    for name in pipe:lines() do
-        list[#list + 1] = name
-    end
-    pipe:close()
-    return list
-end
 
 local function count(s, part)
     local n, from = 0, 1

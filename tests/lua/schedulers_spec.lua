@@ -2,17 +2,12 @@
 
 local rille = require "rille"
 local optim = require "rille.optim"
+local message_of = require("support").message_of
 
 local function optimizer_of(lr, options)
     options = options or {}
     options.lr = lr
     return optim.SGD({ rille.ones(1, { requires_grad = true }) }, options)
-end
-
-local function message_of(f, ...)
-    local ok, message = pcall(f, ...)
-    assert.is_false(ok, "an error was expected")
-    return (tostring(message):gsub("^[^:]+:%d+: ", ""))
 end
 
 -- The rates at t = 0, 1, ... are these.

@@ -5,14 +5,9 @@ local flow = require "rille.flow"
 local gaussian = require "rille.gaussian"
 local moments = require "rille.flow.moments"
 local nn = require "rille.nn"
+local message_of = require("support").message_of
 
 local FLOAT64 = { dtype = "float64" }
-
-local function message_of(f, ...)
-    local ok, message = pcall(f, ...)
-    assert.is_false(ok, "an error was expected")
-    return (tostring(message):gsub("^[^:]+:%d+: ", ""))
-end
 
 local function close(expected, actual, tolerance)
     assert(math.abs(expected - actual) <= (tolerance or 1e-12), ("%.16g expected, got %.16g"):format(expected, actual))

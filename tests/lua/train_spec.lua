@@ -4,12 +4,7 @@ local nn = require "rille.nn"
 local optim = require "rille.optim"
 local progress = require "rille.train.progress"
 local train = require "rille.train"
-
-local function message_of(f, ...)
-    local ok, message = pcall(f, ...)
-    assert.is_false(ok, "an error was expected")
-    return (tostring(message):gsub("^[^:]+:%d+: ", ""))
-end
+local message_of = require("support").message_of
 
 local function temporary(ending)
     local name = os.tmpname()

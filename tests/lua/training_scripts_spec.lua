@@ -1,5 +1,7 @@
 -- The smaller experiments of scripts/, in small: what they print, and that a seed repeats it. rille.experiment, by them.
 
+local support = require "support"
+
 local folder = os.tmpname()
 os.remove(folder)
 
@@ -10,9 +12,7 @@ local function run(command, environment)
 end
 
 local function drawn(name)
-    local file = assert(io.open(("%s/%s.png"):format(folder, name), "rb"))
-    assert.equal("\137PNG\r\n\26\n", file:read(8))
-    file:close()
+    support.assert_png(("%s/%s.png"):format(folder, name))
 end
 
 -- It ends well, prints what these patterns say, and the same again.

@@ -1,0 +1,43 @@
+--- What several specs share: the text of an error, files, pictures.
+
+local support = {}
+
+--- The message of the error that f(...) raises, without its position.
+function support.message_of(f, ...)
+    local ok, message = pcall(f, ...)
+    assert(not ok, "an error was expected")
+    return (tostring(message):gsub("^[^:]+:%d+: ", ""))
+end
+
+--- What is in a file.
+function support.read(path)
+    local file = assert(io.open(path, "rb"))
+    local content = file:read("a")
+    file:close()
+    return content
+end
+
+--- Makes a file of this content.
+function support.write(path, content)
+    local file = assert(io.open(path, "wb"))
+    file:write(content)
+    file:close()
+end
+
+--- The names of the files in a folder, sorted.
+function support.files_in(folder)
+    local pipe = assert(io.popen("ls -A " .. folder))
+    local list = {}
+    for name in pipe:lines() do
+        list[#list + 1] = name
+    end
+    pipe:close()
+    return list
+end
+
+--- Raises where a file is no PNG.
+function support.assert_png(path)
+    assert(support.read(path):sub(1, 8) == "\137PNG\r\n\26\n", path .. " is no PNG")
+end
+
+return support
