@@ -539,7 +539,7 @@ format: ## rewrite the C files as .clang-format has them
 lint-format:
 	@clang-format --dry-run -Werror $(FORMATTED)
 lint-lua:
-	@luacheck --quiet $(wildcard bindings/bin/rille bindings/rille scripts tests/lua tests/bench)
+	@luacheck --quiet $(wildcard bindings/bin/rille bindings/rille bindings/types.lua scripts tests/lua tests/bench)
 
 # Who may know what: the engine nothing of Lua, the bindings only rille.h, a lower floor of the engine nothing of an upper.
 FLOORS := base=1 math=1 tensor=2 activations=3 ops=4 autograd=5 flow=6 optim=6 io=6
@@ -600,6 +600,7 @@ install: all ## install under PREFIX=/usr/local (below DESTDIR=, for packagers)
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@OPENMP@|$(OPENMP)|' engine/rille.pc.in > '$(ROOM)/lib/pkgconfig/rille.pc'
 	@install -m 755 $(MODULE) '$(ROOM)/lib/lua/5.4/'
 	@for module in $(LUA_MODULES); do install -D -m 644 "bindings/rille/$$module" '$(ROOM)/share/lua/5.4/rille'/"$$module"; done
+	@env $(LUA_ENVIRONMENT) $(COMMAND) bindings/types.lua '$(ROOM)/share/lua/5.4/rille/types'
 	@install -m 644 scripts/data/* '$(ROOM)/share/rille/data/'
 	@if [ -e $(UPLOT)/LICENSE ]; then install -D -m 644 -t '$(ROOM)/share/rille/uplot' $(UPLOT)/*; fi
 	@$(if $(SCRIPTS),install -m 644 $(SCRIPTS) '$(ROOM)/share/rille/scripts/')
