@@ -65,7 +65,8 @@ local function train(activation, lr, seed)
         for x, y in data.batches(digits.train.x, digits.train.y, o.batch, { shuffle = seed + epoch }) do
             optimizer:zero_grad()
             local loss = rille.cross_entropy(net(x), y)
-            if loss:item() - loss:item() ~= 0 then
+            local value = loss:item()
+            if value - value ~= 0 then -- infinite, or not a number
                 run.broken = epoch
                 return run
             end

@@ -74,7 +74,7 @@ local function train(net)
         now:backward()
         optimizer:step()
         loss = now:item()
-        if loss - loss ~= 0 then
+        if loss - loss ~= 0 then -- infinite, or not a number
             return step, loss
         end
     end

@@ -72,7 +72,8 @@ local function train(copy)
             copy.net:train()
             optimizer:zero_grad()
             local loss = rille.cross_entropy(copy.net(xb), yb)
-            if loss:item() - loss:item() ~= 0 then
+            local value = loss:item()
+            if value - value ~= 0 then -- infinite, or not a number
                 return nil, nil
             end
             loss:backward()

@@ -232,7 +232,7 @@ end
 local function print_verdict(runs_of, o)
     local claims, gaps, widening = {}, {}, true
     local function claim(holds, format, ...)
-        table.insert(claims, ("  %-3s  %s"):format(holds and "yes" or "NO", format:format(...)))
+        table.insert(claims, { holds, format:format(...) })
     end
     for i, depth in ipairs(o.depth) do
         local sigmoid, relu = runs_of[depth][1].ratio, runs_of[depth][3].ratio
@@ -245,7 +245,6 @@ local function print_verdict(runs_of, o)
         claim(widening, "the deeper, the wider the gap, relu's first / last over sigmoid's: %s at depth %d, %s at depth %d",
             text.ratio(gaps[1]), o.depth[1], text.ratio(gaps[#gaps]), o.depth[#gaps])
     end
-    print("\nVerdict, before training\n" .. table.concat(claims, "\n"))
     local deepest, vanishing, flowing, learned = runs_of[o.depth[#o.depth]], {}, {}, {}
     for i, run in ipairs(deepest) do
         table.insert(10 ^ run.ratio >= VANISHED and flowing or vanishing, run.activation .. " " .. text.ratio(run.ratio))
@@ -261,7 +260,7 @@ local function print_verdict(runs_of, o)
             rille.derivative("sigmoid", rille.zeros(1))[1], text.share(activations[1].saturated)),
         ("After step %d the nets know %s of the test digits."):format(o.steps, table.concat(learned, ", ")),
     }
-    print("\n" .. text.wrap(table.concat(sentences, " "), 110))
+    experiment.verdict(claims, table.concat(sentences, " "), "before training")
 end
 
 ---- Main ----------------------------------------------------------------------------------------------------------------

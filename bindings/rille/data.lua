@@ -85,7 +85,7 @@ function data.split(x, y, fraction, options)
     local n, order = x:size(1), nil
     local first = math.floor(fraction * n + 0.5)
     if options.seed and math.type(options.seed) ~= "integer" then
-        check.argument(4, "split", "seed: integer expected, got %.14g", options.seed)
+        check.argument(4, "split", "seed: integer expected, got %s", check.value_text(options.seed))
     elseif options.seed then
         order = new_stream(options.seed).permutation(n)
     end
@@ -148,7 +148,7 @@ function data.batches(x, y, size, options)
     if math.type(options.shuffle) == "integer" then
         order = new_stream(options.shuffle).permutation(n)
     elseif type(options.shuffle) == "number" then
-        check.argument(4, "batches", "shuffle: integer seed expected, got %.14g", options.shuffle)
+        check.argument(4, "batches", "shuffle: integer seed expected, got %s", check.value_text(options.shuffle))
     elseif options.shuffle then
         order = rille.randperm(n)
     end

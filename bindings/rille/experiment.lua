@@ -114,9 +114,10 @@ function experiment.save(o, list)
     end
 end
 
---- Prints the verdict: claims, a list of { holds, sentence }, each with yes or NO before it, then a paragraph.
-function experiment.verdict(claims, paragraph)
-    print("\nVerdict")
+--- Prints the verdict: claims, a list of { holds, sentence }, each with yes or NO before it, then a paragraph. when: of what
+-- the claims are, as in "before training".
+function experiment.verdict(claims, paragraph, when)
+    print("\nVerdict" .. (when and ", " .. when or ""))
     for _, claim in ipairs(claims) do
         print(("  %-3s  %s"):format(claim[1] and "yes" or "NO", claim[2]))
     end
