@@ -11,6 +11,10 @@ local o = experiment.options("cost.lua", "Measures what each activation costs.",
     { "activation", "One of them, or all.", "all" },
 })
 
+if o.activation ~= "all" then
+    experiment.check_activation("cost.lua", o.activation)
+end
+
 local function nanoseconds(rate)
     return ("%.2f"):format(1 / rate)
 end
@@ -23,9 +27,6 @@ for _, entry in ipairs(rille.activations) do
             exponential = entry.formula:find("exp", 1, true) or entry.formula:find("tanh", 1, true)
                 or entry.formula:find("erf", 1, true) }
     end
-end
-if #list == 0 then
-    experiment.stop("cost.lua", "no activation '%s'", o.activation)
 end
 table.sort(list, function(a, b) return a.forward > b.forward end)
 local fastest, rows, cheap, dear = list[1].forward, {}, {}, {}

@@ -18,6 +18,7 @@ local o = experiment.options("digits_mlp.lua", "Trains a multilayer perceptron o
     { "dropout", "Share of hidden units that are left out in training.", 0.2, 0 },
     { "save", "A file for the net of the best validation epoch (safetensors).", "" },
 })
+experiment.check_activation("digits_mlp.lua", o.activation)
 
 local digits = data.digits()
 -- A tenth of the training images says when the net is at its best; the test images are looked at once, at the end.

@@ -130,20 +130,30 @@ print(text.table({ "<activation", "lr", "silent, start", "after 1 epoch", "after
 experiment.save(o, { { "dying-relu", { title = "Dead relu units by learning rate", xlabel = "epoch",
     ylabel = "share of hidden units, %", palette = "ordered", series = series } } })
 
--- Of the relu nets: the learning rate that kills most units.
-local worst = 1
+-- Of the relu nets that stayed finite: the first learning rate, and the one that kills most units.
+local first, worst
 for i, run in ipairs(at.relu) do
-    worst = run.whole > 0 and run.shares[o.epochs] > at.relu[worst].shares[o.epochs] and i or worst
+    if run.whole > 0 then
+        first = first or i
+        worst = worst and run.shares[o.epochs] <= at.relu[worst].shares[o.epochs] and worst or i
+    end
 end
-local calm, deadly, smooth = at.relu[1], at.relu[worst], at.elu[1]
-experiment.verdict({
-    { worst > 1 and deadly.shares[o.epochs] > 2 * calm.shares[o.epochs], ("too high a learning rate kills relus: %s are dead "
-        .. "at lr %g, %s at %g"):format(text.share(deadly.shares[o.epochs]), o.lr[worst], text.share(calm.shares[o.epochs]),
-        o.lr[1]) },
+if not first then
+    experiment.verdict({}, ("No relu net stayed finite at %s."):format(table.concat(o.lr, ", ")))
+    return
+end
+local calm, deadly, smooth = at.relu[first], at.relu[worst], at.elu[first]
+local claims = {
+    { worst > first and deadly.shares[o.epochs] > 2 * calm.shares[o.epochs], ("too high a learning rate kills relus: %s are "
+        .. "dead at lr %g, %s at %g"):format(text.share(deadly.shares[o.epochs]), o.lr[worst],
+        text.share(calm.shares[o.epochs]), o.lr[first]) },
     { deadly.accuracy < calm.accuracy, ("with them goes what the net knows: %.1f %% of the test digits against %.1f %%"):format(
         100 * deadly.accuracy, 100 * calm.accuracy) },
-    { smooth.shares[o.epochs] < calm.shares[o.epochs], ("elu, which has a slope below 0, has fewer units there: %s"):format(
-        text.share(smooth.shares[o.epochs])) },
-}, ("At learning rate %g relu ends with %s of its units dead. A dead unit gets no gradient of its own; %s a net came back, "
-    .. "because the layers below it still move."):format(o.lr[worst], text.share(deadly.shares[o.epochs]),
-    ("%.0f"):format(deadly.back)))
+}
+if smooth.whole > 0 then
+    claims[3] = { smooth.shares[o.epochs] < calm.shares[o.epochs], ("elu, which has a slope below 0, has fewer units there: %s")
+        :format(text.share(smooth.shares[o.epochs])) }
+end
+experiment.verdict(claims, ("At learning rate %g relu ends with %s of its units dead. A dead unit gets no gradient of its own; "
+    .. "%.0f a net came back, because the layers below it still move."):format(o.lr[worst],
+    text.share(deadly.shares[o.epochs]), deadly.back))

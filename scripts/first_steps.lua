@@ -7,7 +7,7 @@ local experiment = require "rille.experiment"
 local nn = require "rille.nn"
 local optim = require "rille.optim"
 
-if arg and arg[1] == "--help" then
+if arg and (arg[1] == "--help" or arg[1] == "-h") then
     print("usage: first_steps.lua\n\nActivations, softmax, a gradient and a first net, with their results.")
     return
 elseif arg and arg[1] then

@@ -17,6 +17,9 @@ local o = experiment.options("linear_collapse.lua", "Shows that linear layers in
     { "narrow", "Units in the narrowest, the middle one of the deeper nets.", 3, 1 },
     { "steps", "Steps of training.", 400, 1 },
 })
+if math.max(table.unpack(o.depths)) == 1 then
+    experiment.stop("linear_collapse.lua", "--depths: one above 1 expected, got none")
+end
 
 -- `depth` Linear layers with an activation between them; the middle one has `narrow` outputs.
 local function make_net(inputs, outputs, depth, activation, narrow)

@@ -19,6 +19,7 @@ local o = experiment.options("phase_diagram.lua", "Computes the phase diagram of
     { "sigma_b", "Deviation of the biases at the four points.", 0.3, 0 },
     { "steps", "Points of the diagram in each direction.", 21, 2 },
 })
+experiment.check_activation("phase_diagram.lua", o.activation)
 
 -- Two vectors whose entries are N(0, q) with correlation c, as the rows of a tensor.
 local function two_inputs(q, c)

@@ -10,6 +10,7 @@
 --     experiment.save(o, { { "exploding", figure } })
 --     experiment.verdict(claims, sentences)
 
+local rille = require "rille"
 local check = require "rille.check"
 local files = require "rille.files"
 local plot = require "rille.plot"
@@ -21,6 +22,18 @@ local experiment = {}
 function experiment.stop(script, format, ...)
     io.stderr:write(script, ": ", format:format(...), "\n")
     os.exit(false, true)
+end
+
+--- Ends the process where there is no activation of this name; the nearest is told.
+function experiment.check_activation(script, name)
+    local names = {}
+    for i, entry in ipairs(rille.activations) do
+        if entry.name == name then
+            return
+        end
+        names[i] = entry.name
+    end
+    experiment.stop(script, "no activation '%s'%s", name, check.did_you_mean(name, names))
 end
 
 --- A parser of argparse for a command line; where that module is not installed, ends the process and says what to install.
@@ -100,7 +113,7 @@ function experiment.options(script, explanation, known)
     if not made then
         experiment.stop(script, "the folder for results cannot be made: %s", why)
     end
-    require("rille").manual_seed(o.seed)
+    rille.manual_seed(o.seed)
     return o
 end
 

@@ -126,6 +126,11 @@ describe("scripts/", function()
             has(run(script, "--out /proc/nothing"), script .. ".lua: the folder for results cannot be made: mkdir: ")
         end
         has(run("exploding", "--scales 1,x"), "Error: --scales: a number of at least 0.001 expected, got 'x'")
+        has(run("linear_collapse", "--depths 1,1 --out " .. folder),
+            "linear_collapse.lua: --depths: one above 1 expected, got none\n")
+        has(run("phase_diagram", "--activation tanhh --out " .. folder),
+            "phase_diagram.lua: no activation 'tanhh'; did you mean 'tanh'?\n")
+        has(run("first_steps", "-h"), "usage: first_steps.lua")
         has(run("linear_collapse", "--depths 0"), "Error: --depths: an integer of at least 1 expected, got '0'")
     end)
 
@@ -154,6 +159,7 @@ describe("scripts/", function()
         has(said, "yes  too high a learning rate kills relus")
         has(said, "elu")
         drawn("dying-relu")
+        has(run_well("dying_relu", "--epochs 1 --lr 1e38 --nets 1"), "No relu net stayed finite at 1e+38.")
     end)
 
     it("remedies.lua: each net finds a cure", function()
@@ -171,6 +177,6 @@ describe("scripts/", function()
         drawn("cost")
         local wrong, ok = run("cost", "--activation sigmoi --out " .. folder)
         assert.is_nil(ok)
-        has(wrong, "cost.lua: no activation 'sigmoi'")
+        has(wrong, "cost.lua: no activation 'sigmoi'; did you mean 'sigmoid'?\n")
     end)
 end)

@@ -1,8 +1,6 @@
 --- rille.atlas.command: `rille atlas`, and scripts/atlas.lua: the atlas from the command line.
 
-local rille = require "rille"
 local atlas = require "rille.atlas"
-local check = require "rille.check"
 local experiment = require "rille.experiment"
 local files = require "rille.files"
 
@@ -19,16 +17,6 @@ local function read_options(words)
     return parser:parse(words)
 end
 
--- Every name must be one; the nearest is told.
-local function check_names(names)
-    for _, name in ipairs(names) do
-        local known = atlas.names()
-        if not pcall(function() return rille.activations[name].name end) then
-            experiment.stop(NAME, "no activation '%s'%s", name, check.did_you_mean(name, known))
-        end
-    end
-end
-
 local function show(portraits, named)
     if not named then
         print(atlas.overview(portraits))
@@ -42,7 +30,9 @@ end
 return function(words)
     local options = read_options(words)
     local named = #options.name > 0
-    check_names(options.name)
+    for _, name in ipairs(options.name) do
+        experiment.check_activation(NAME, name)
+    end
     local ready, why_not = files.make_folder(options.out) -- known now, not after minutes of measuring
     if not ready then
         experiment.stop(NAME, "--out: cannot make the folder '%s' (%s)", options.out, why_not)
