@@ -70,6 +70,39 @@ static inline void step_activation(program *p) /* those whose results are exact,
     add_close(p, rille_derivative(p->tensor[from], acts[which], order, NULL), v, 0);
 }
 
+static inline void step_halves(program *p) /* crelu, and maxout and reglu of two halves or neighbours */
+{
+    static const char *const name[] = {"crelu", "maxout", "reglu"};
+    int from = any(p), which = (int)random_below(&p->rng, 3);
+    const plain *x = &p->expected[from];
+    if (x->rank == 0 || 2 * x->numel > MOST_ELEMENTS || (which == 2 && !(largest(x) <= 1e4L)))
+        return;
+    int dim = (int)random_below(&p->rng, x->rank);
+    int64_t shape[RILLE_MAX_RANK], n = x->shape[dim];
+    bool fails = which > 0 && n % 2 != 0;
+    memcpy(shape, x->shape, sizeof shape);
+    shape[dim] = which == 0 ? 2 * n : n / 2;
+    plain v = fresh(p, which == 1 ? x->dtype : higher(RILLE_FLOAT32, x->dtype), x->rank, shape);
+    for (int64_t line = 0; line < lines_of(x, dim) && !fails; line++)
+        for (int64_t k = 0; k < shape[dim]; k++) {
+            long double a = get(x, along(x, dim, line,
+                                         which == 0   ? k % n
+                                         : which == 1 ? 2 * k
+                                                      : k)),
+                        b = which == 0 ? 0 : get(x, along(x, dim, line, which == 1 ? 2 * k + 1 : k + n / 2));
+            a = as_dtype(v.dtype, which == 0 && k >= n ? -a : a);
+            b = as_dtype(v.dtype, b);
+            v.store[along(&v, dim, line, k)] = which == 2 ? a * (b > 0 ? b : 0) : a != a || a > b ? a : b;
+        }
+    p->step = name[which];
+    rille_tensor *t = p->tensor[from];
+    t = which == 0 ? rille_crelu(t, dim) : which == 1 ? rille_maxout(t, 2, dim) : rille_reglu(t, dim);
+    if (fails)
+        add_value(p, t, true, v);
+    else
+        add_close(p, t, v, 0);
+}
+
 static inline void step_pairs(program *p) /* div, minimum, maximum, remainder */
 {
     static rille_tensor *(*const call[])(rille_tensor *, rille_tensor *) = {rille_div, rille_minimum, rille_maximum,

@@ -80,6 +80,29 @@ static inline void step_windows(program *p) /* unfold and diagonal */
     add_value(p, diagonal ? rille_diagonal(t, offset, dim, last) : rille_unfold(t, dim, size, step), false, v);
 }
 
+static inline void step_ones(program *p) /* squeeze of one dimension, or of all; unsqueeze */
+{
+    int from = any(p), which = (int)random_below(&p->rng, 3), rank = 0;
+    const plain *x = &p->expected[from];
+    if (x->rank > 6 || (which == 0 && x->rank == 0))
+        return;
+    int dim = (int)random_below(&p->rng, which == 2 ? x->rank + 1 : x->rank == 0 ? 1 : x->rank);
+    int64_t shape[RILLE_MAX_RANK];
+    for (int d = 0; d < x->rank; d++) {
+        if (which == 2 && d == dim)
+            shape[rank++] = 1;
+        if (which == 2 || x->shape[d] != 1 || (which == 0 && d != dim))
+            shape[rank++] = x->shape[d];
+    }
+    if (which == 2 && dim == x->rank)
+        shape[rank++] = 1;
+    plain v = view_of(p, x, rank, shape);
+    memcpy(v.at, x->at, (size_t)v.numel * sizeof *v.at);
+    p->step = which == 2 ? "unsqueeze" : "squeeze";
+    rille_tensor *t = p->tensor[from];
+    add_value(p, which == 2 ? rille_unsqueeze(t, dim) : rille_squeeze(t, which == 0 ? &dim : NULL, which == 0), false, v);
+}
+
 static inline void step_split(program *p) /* split in three, one of which the program gets */
 {
     int from = any(p);

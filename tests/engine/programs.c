@@ -328,8 +328,8 @@ static step *const steps[] = {
     /* clang-format off */
     step_create, step_free, step_copies, step_copy, step_copy,
     step_reshape, step_reshape, step_permute, step_permute, step_narrow, step_narrow, step_expand, step_flip, step_windows,
-    step_split,
-    step_binary, step_binary, step_unary, step_rounding, step_activation, step_pairs, step_pairs, step_clamp, step_masked,
+    step_split, step_ones,
+    step_binary, step_binary, step_unary, step_rounding, step_activation, step_halves, step_pairs, step_pairs, step_clamp, step_masked,
     step_masked,
     step_fold, step_fold, step_scan, step_order, step_extreme, step_softmax,
     step_cat, step_spread, step_spread, step_index_select, step_gather, step_scatter, step_subscript, step_subscript,
