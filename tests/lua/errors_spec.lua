@@ -560,7 +560,7 @@ expect("gradient flow", {
     { "flow.watch(5)", "bad argument #1 to 'watch' (module expected, got number)" },
     { "flow.watch(net, {limit=0})", "bad argument #2 to 'watch' (option 'limit': number above 0 expected, got 0)" },
     { "flow.theory('rleu', {sigma_w=1})", "no activation 'rleu'; did you mean 'relu'?" },
-    { "flow.theory('tanh')",
+    { "flow.theory('tanh', {})",
         "bad argument #2 to 'theory' (option 'sigma_w' is missing: a weight's deviation times sqrt(fan_in))" },
     { "flow.theory('tanh', {sigma_w=-1})",
         "bad argument #2 to 'theory' (option 'sigma_w': finite number > 0 expected, got -1)" },
@@ -581,7 +581,7 @@ expect("gradient flow", {
     { "flow.isometry('tanh')", "bad argument #2 to 'isometry' (option 'depth': positive integer expected, got nil)" },
     { "flow.isometry('tanh', {depth=5, weights='sparse'})",
         "bad argument #2 to 'isometry' (option 'weights': 'gaussian' or 'orthogonal' expected, got 'sparse')" },
-    { "flow.gradient_flow(net)", "no 'gradient_flow' in rille.flow" },
+    { "flow.gradient_flow(net)", "no 'gradient_flow' in rille.flow; did you mean 'gradient_map'?" },
 })
 
 expect("training, files and figures", {
