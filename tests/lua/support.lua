@@ -35,6 +35,13 @@ function support.files_in(folder)
     return list
 end
 
+--- Runs a command: what it says, on both streams, and whether it ended well.
+function support.run(command)
+    local pipe = assert(io.popen(command .. " 2>&1"))
+    local said = pipe:read("a")
+    return said, pipe:close() == true
+end
+
 --- Raises where a file is no PNG.
 function support.assert_png(path)
     assert(support.read(path):sub(1, 8) == "\137PNG\r\n\26\n", path .. " is no PNG")

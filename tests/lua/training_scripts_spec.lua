@@ -6,9 +6,7 @@ local folder = os.tmpname()
 os.remove(folder)
 
 local function run(command, environment)
-    local pipe = assert(io.popen(("%s lua5.4 scripts/%s --out %s 2>&1"):format(environment or "", command, folder)))
-    local said = pipe:read("a")
-    return said, pipe:close() == true
+    return support.run(("%s lua5.4 scripts/%s --out %s"):format(environment or "", command, folder))
 end
 
 local function drawn(name)

@@ -2,13 +2,13 @@
 
 local rille = require "rille"
 local nn = require "rille.nn"
-local read = require("support").read
+local support = require "support"
 
 local folder = os.tmpname()
 os.remove(folder)
 
 local function annotations(name)
-    return read(("%s/%s.lua"):format(folder, name))
+    return support.read(("%s/%s.lua"):format(folder, name))
 end
 
 -- The string keys of a table, as a set.
@@ -22,9 +22,8 @@ end
 
 describe("bindings/types.lua", function()
     setup(function()
-        local pipe = assert(io.popen(("lua5.4 bindings/types.lua %s 2>&1"):format(folder)))
-        local said = pipe:read("a")
-        assert(pipe:close(), said)
+        local said, ended = support.run("lua5.4 bindings/types.lua " .. folder)
+        assert(ended, said)
         assert.equal("", said)
     end)
     teardown(function()
@@ -79,8 +78,8 @@ describe("bindings/types.lua", function()
     end)
 
     it("asks for a folder", function()
-        local pipe = assert(io.popen("lua5.4 bindings/types.lua 2>&1"))
-        assert.equal("usage: types.lua FOLDER\n", pipe:read("a"))
-        assert.is_nil((pipe:close()))
+        local said, ended = support.run("lua5.4 bindings/types.lua")
+        assert.equal("usage: types.lua FOLDER\n", said)
+        assert.is_false(ended)
     end)
 end)
