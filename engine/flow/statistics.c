@@ -102,6 +102,7 @@ static void measure_chunks(void *work, size_t begin, size_t end)
 /* Units that are 0 in every row. As long as fewer elements are 0 than there are rows, none is. */
 static rille_status count_dead(rille_context *cx, const subject *s, rille_statistics *statistics)
 {
+    enum { AT_ONCE = 32 }; /* rows */
     const size_t rows = s->units == 0 ? 0 : s->n / s->units;
     if (rows == 0 && s->units > 0)
         statistics->dead = (int64_t)s->units;
@@ -110,9 +111,16 @@ static rille_status count_dead(rille_context *cx, const subject *s, rille_statis
     bool *alive = rl_allocate_zeroed(cx, s->units * sizeof *alive);
     if (alive == NULL)
         return RILLE_ERROR_MEMORY;
-    rl_flow_kernels_pick()->mark_nonzero[s->dtype](rows, s->units, s->x, alive);
-    for (size_t j = 0; j < s->units; j++)
-        statistics->dead += !alive[j];
+    size_t dead = s->units;
+    for (size_t row = 0, count; row < rows && dead > 0; row += count) { /* most nets show soon that all are alive */
+        count = rows - row < AT_ONCE ? rows - row : AT_ONCE;
+        rl_flow_kernels_pick()->mark_nonzero[s->dtype](count, s->units, s->x + row * s->units * rille_dtype_size(s->dtype),
+                                                       alive);
+        dead = 0;
+        for (size_t j = 0; j < s->units; j++)
+            dead += !alive[j];
+    }
+    statistics->dead = (int64_t)dead;
     rl_release(cx, alive, s->units * sizeof *alive);
     return RILLE_OK;
 }

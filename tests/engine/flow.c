@@ -163,6 +163,10 @@ Test(measure_many, counts_dead_units)
     cr_expect_eq(s.dead, 0);
     rille_measure(rille_scalar(cx, RILLE_FLOAT64, 0), &s);
     cr_expect_eq(s.dead, 0);
+    float late[100][3] = {{0}}; /* one is alive from the start, one at the end, one never */
+    late[0][0] = late[99][1] = 1;
+    rille_measure(rille_from(cx, RILLE_FLOAT32, SHAPE(100, 3), late), &s);
+    cr_expect_eq(s.dead, 1);
     rille_close(cx);
 }
 
