@@ -137,13 +137,16 @@ end
 
 -- Where |f'| is below the threshold, for an activation with numbers as parameters; nil where each input has to be looked at.
 local function flat_of(probe, module)
-    local entry, parameters = module.activation, module:activation_parameters()
+    local entry, parameters = module.activation, nil
     local key = entry.name
-    for _, parameter in ipairs(entry.parameters) do
-        if type(parameters[parameter.name]) ~= "number" then
-            return nil
+    if #entry.parameters > 0 then
+        parameters = module:activation_parameters()
+        for _, parameter in ipairs(entry.parameters) do
+            if type(parameters[parameter.name]) ~= "number" then
+                return nil
+            end
+            key = key .. (" %.17g"):format(parameters[parameter.name])
         end
-        key = key .. (" %.17g"):format(parameters[parameter.name])
     end
     if probe.flat[key] == nil then
         local builtin, flat = pcall(rille.flat_intervals, entry.name, probe.saturation, parameters)
