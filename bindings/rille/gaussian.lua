@@ -32,8 +32,9 @@ local function gauss_legendre(order)
 end
 
 local FLOAT64 = { dtype = "float64" }
+-- They are kept: a rille.scope in which this module is loaded ends before it.
 local NODES, WEIGHTS = gauss_legendre(ORDER)
-NODES, WEIGHTS = rille.tensor(NODES, FLOAT64), rille.tensor(WEIGHTS, FLOAT64)
+NODES, WEIGHTS = rille.keep(rille.tensor(NODES, FLOAT64)), rille.keep(rille.tensor(WEIGHTS, FLOAT64))
 
 -- Points and weights of integrals over the panels between consecutive ends: two float64 tensors.
 local function panels(ends)
@@ -127,6 +128,8 @@ local function unit_rule()
 end
 
 local UNIT, UNIT_WEIGHTS = unit_rule()
+rille.keep(UNIT)
+rille.keep(UNIT_WEIGHTS)
 
 --- E[f(u) f(v)] of u and v from N(0, q) with correlation c, -1 < c < 1. f takes and returns a float64 tensor of any shape;
 -- breaks as in expectation. u = sqrt(q) z and v = sqrt(q) (c z + s y), s² = 1 - c²: the integral over y is cut where v is at a

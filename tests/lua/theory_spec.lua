@@ -96,6 +96,46 @@ describe("moments", function()
         assert.equal(m, module)
         assert.are_not.equal(m, moments.of(1, "theory", "hard_tanh"))
     end)
+
+    it("stay when the scope ends in which they were first asked for, or the quadrature was loaded", function()
+        local options = { sigma_w = 1, sigma_b = 0.5, parameters = { negative_slope = 0.123 } }
+        local within = rille.scope(function() return tostring(flow.theory("leaky_relu", options)) end)
+        assert.equal(within, tostring(flow.theory("leaky_relu", options)))
+        local loaded, fresh = gaussian, nil
+        package.loaded["rille.gaussian"] = nil
+        rille.scope(function() fresh = require "rille.gaussian" end)
+        package.loaded["rille.gaussian"] = loaded
+        close(1, fresh.expectation(function(z) return z * z end))
+        close(0.3, fresh.covariance(function(x) return x end, 1, 0.3))
+    end)
+
+    it("are of the parameters as they were given, whatever becomes of the table", function()
+        local parameters = { negative_slope = 0.1 }
+        local t = flow.theory("leaky_relu", { sigma_w = 1, sigma_b = 0.5, parameters = parameters })
+        local before = t:correlation(0.5)
+        parameters.negative_slope = 0.9
+        assert.equal(before, t:correlation(0.5))
+        local module = nn.LeakyReLU(0.2)
+        t = flow.theory(module, { sigma_w = 1, sigma_b = 0.5 })
+        before = t:correlation(0.5)
+        module.negative_slope = 0.8
+        assert.equal(before, t:correlation(0.5))
+    end)
+
+    it("are kept for a few sets of parameters, not for a whole sweep", function()
+        local seen, count = setmetatable({}, { __mode = "k" }), 0
+        for i = 1, 3 * moments.KEPT do
+            seen[moments.of(1, "theory", "leaky_relu", { negative_slope = i / 100 })] = true
+        end
+        local last = { negative_slope = 3 * moments.KEPT / 100 }
+        assert.equal(moments.of(1, "theory", "leaky_relu", last), moments.of(1, "theory", "leaky_relu", last))
+        collectgarbage()
+        collectgarbage()
+        for _ in pairs(seen) do
+            count = count + 1
+        end
+        assert.is_true(count >= 1 and count <= moments.KEPT, count)
+    end)
 end)
 
 describe("flow.theory", function()
@@ -232,6 +272,8 @@ xi_q            1.785  layers in which the variance comes e times as near to q]]
                 { nn.LeakyReLU(0.2), { sigma_w = 1, parameters = {} } },
             ["bad argument #2 to 'theory' (option 'q0' is 1e+09, where tanh is looked at up to 1e+08)"] =
                 { "tanh", { sigma_w = 1, q0 = 1e9 } },
+            ["bad argument #1 to 'theory' (the weight of this PReLU is a tensor; a number is needed: give 'prelu' and option "
+                .. "'parameters', { weight = ... })"] = { nn.PReLU(), { sigma_w = 1 } },
             ["bad argument #1 to 'theory' (option 'parameters': no option 'slope')"] =
                 { "leaky_relu", { sigma_w = 1, parameters = { slope = 1 } } },
         } do

@@ -75,12 +75,12 @@ local function prepare(n, name, m)
     local x, weights = gaussian.line(m.kinks, reach)
     local zero = rille.zeros(1, { dtype = "float64" })
     m.at_zero, m.largest = m.f(zero, 0):item(), (reach / EDGE) ^ 2
-    m.x2 = x * x
+    m.x2 = rille.keep(x * x) -- the scope of whoever asks first may end before the moments do
     local list = columns(m.f(x, 0), m.f(x, 1), m.x2, m.at_zero)
     for i, column in ipairs(list) do
         list[i] = column * weights
     end
-    m.columns = rille.stack(list, 2)
+    m.columns = rille.keep(rille.stack(list, 2))
     m.scan = {}
     local steps = math.ceil(moments.PER_DECADE * math.log(m.largest / SMALLEST, 10))
     for i = 0, steps do
@@ -96,52 +96,72 @@ local function prepare(n, name, m)
     return m
 end
 
--- Name, entry or module of an activation -> its entry and its parameters, by name.
-local function resolve(n, name, activation, parameters)
+-- The entry and its parameters, which may not be a tensor, of an activation module.
+local function of_module(n, name, module)
+    local values = module:activation_parameters()
+    for _, parameter in ipairs(module.activation.parameters) do
+        if check.is_tensor(values[parameter.name]) then
+            check.argument(n, name, "the %s of this %s is a tensor; a number is needed: give '%s' and option 'parameters', "
+                .. "{ %s = ... }", parameter.name, module.class_name, module.activation.name, parameter.name)
+        end
+    end
+    return module.activation, values
+end
+
+--- Entry, parameters and properties of an activation: a name, an entry of rille.activations (a script's own as well) or a
+-- module such as nn.LeakyReLU(0.2). parameters: table by name, or nil for the defaults; what is returned is a new table, of all
+-- of them (nil where the activation has none). n and name: the argument that errors speak of.
+function moments.resolve(n, name, activation, parameters)
     local metatable = getmetatable(activation)
     local is_module = type(metatable) == "table" and rawget(metatable, "__name") == "module"
     if is_module and activation.activation then
         if parameters then
             check.argument(n, name, "option 'parameters' is given, but a %s has its own", activation.class_name)
         end
-        parameters, activation = activation:activation_parameters(), activation.activation
+        activation, parameters = of_module(n, name, activation)
     elseif type(activation) == "string" then
         activation = rille.activations[activation]
     elseif is_module or type(activation) ~= "table" or type(activation.name) ~= "string"
         or rawget(rille, activation.name) == nil then
         check.argument(n, name, "name, entry or module of an activation expected, got %s", check.type_name(activation))
     end
-    return activation, parameters
+    local known, properties = pcall(activation.properties, parameters)
+    if not known then
+        check.argument(n, name, "option 'parameters': %s", (tostring(properties):match("'properties' %((.*)%)$") or properties))
+    end
+    local values = #activation.parameters > 0 and {} or nil
+    for _, parameter in ipairs(activation.parameters) do
+        values[parameter.name] = parameters and parameters[parameter.name] or parameter.initial
+    end
+    return activation, values, properties
 end
 
 -- Moments by entry, then by the values of the parameters; an entry that is gone takes its moments along.
 local kept = setmetatable({}, { __mode = "k" })
 
---- The moments of an activation: a name, an entry of rille.activations (a script's own as well) or a module such as
--- nn.LeakyReLU(0.2). parameters: table by name, or nil for the defaults. n and name: the argument that errors speak of.
+--- For so many sets of an activation's parameters moments are kept, half a megabyte each; at the next they start anew.
+moments.KEPT = 16
+
+--- The moments of an activation. Arguments as resolve's.
 function moments.of(n, name, activation, parameters)
-    local entry
-    entry, parameters = resolve(n, name, activation, parameters)
-    local known, properties = pcall(entry.properties, parameters)
-    if not known then
-        check.argument(n, name, "option 'parameters': %s", (tostring(properties):match("%((.*)%)") or properties))
-    end
+    local entry, given, properties = moments.resolve(n, name, activation, parameters)
     local key = {}
     for i, parameter in ipairs(entry.parameters) do
-        local value = parameters and (parameters[parameter.name] or parameters[i])
-        key[i] = ("%.17g"):format(value or parameter.initial)
+        key[i] = ("%.17g"):format(given[parameter.name])
     end
     key = table.concat(key, ",")
-    kept[entry] = kept[entry] or {}
-    if not kept[entry][key] then
-        local given = #entry.parameters > 0 and parameters or nil
+    local of_entry = kept[entry] or { count = 0, by_key = {} }
+    if not of_entry.by_key[key] then
         local name_of, derivative = entry.name, rille.derivative
-        kept[entry][key] = prepare(n, name, setmetatable({
+        local made = prepare(n, name, setmetatable({
             name = name_of, kinks = properties.kinks, jumps = properties.smoothness == "C-1",
             f = function(x, order) return rille.no_grad(derivative, name_of, x, order, given) end,
         }, Moments))
+        of_entry = of_entry.count < moments.KEPT and of_entry or { count = 0, by_key = {} }
+        of_entry.by_key[key], of_entry.count = made, of_entry.count + 1
+        kept[entry] = of_entry
     end
-    return kept[entry][key]
+    return of_entry.by_key[key]
 end
 
 --- Where f(x) = 0 between low and high, at which f has unlike signs (or is 0): the Illinois variant of regula falsi
