@@ -114,6 +114,31 @@ describe("flow.jacobian", function()
         assert.is_true(net[2].training)
     end)
 
+    it("keeps its passes from probes, watches and other hooks", function()
+        rille.manual_seed(6)
+        local net, x = nn.Sequential { nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2) }, rille.randn(5, 3)
+        local called = 0
+        net[1]:register_forward_hook(function() called = called + 1 end)
+        local watch <close> = flow.watch(net, { limit = 1 })
+        local probe = flow.probe(net)
+        local y = net(x * 1e-3)
+        y:sum():backward()
+        flow.jacobian(net, x * 100, { layers = true })
+        assert.equal(1, called)
+        probe:record()
+        local rows = probe:rows()
+        assert.equal(3, #rows)
+        close(y:mean():item(), rows[3].mean, 1e-6)
+        close(math.log(math.sqrt(10), 10), rows[3].gradient_log10_norm, 1e-6) -- of the sum: ten ones
+    end)
+
+    it("is infinitely uneven where a sample has a direction that is lost, or all", function()
+        local j = flow.jacobian(function(t) return t:relu() end, rille.tensor { { 1, 2 }, { -1, -2 } })
+        assert.equal(math.huge, j.rows[1].log10_condition)
+        assert.matches("the net +2 x 2 .* inf$", tostring(j))
+        assert.equal(math.huge, flow.jacobian(rille.relu, rille.tensor { { 1, -2 } }).rows[1].log10_condition)
+    end)
+
     it("counts singular values", function()
         local j = flow.jacobian(function(x) return x * x / 2 end, rille.tensor { { 1, 2, 2, 4 }, { 0, 0.5, 3, 4 } })
         local h = j:histogram(4)
@@ -141,6 +166,11 @@ describe("flow.jacobian", function()
             ["jacobian: the net gives number for 2 samples; [2, ...] of float32 or float64 expected"] = { function()
                 return 3
             end, x },
+            ["jacobian: the net gives [2, 0], which has no elements to be differentiated"] = { function(t)
+                return t:narrow(2, 1, 0)
+            end, x },
+            ["bad argument #3 to 'jacobian' (option 'expected': what flow.isometry gives is expected; its 'activation' is nil "
+                .. "here)"] = { rille.relu, x, { expected = {} } },
             ["jacobian: the output does not depend on the input"] = { function(t) return t:detach() end, x },
             ["jacobian: that of the net holds NaN or infinities"] = { function(t) return (t - 1):sqrt() end, x },
         } do

@@ -15,7 +15,8 @@
 --   mean                                 of the singular values
 --   mean_square, variance                of the eigenvalues of J J^T, `outputs` of them
 --   largest, smallest                    the largest and the k-th eigenvalue of J J^T, mean over samples
---   log10_condition                      log10 of the largest over the smallest singular value, mean over samples
+--   log10_condition                      log10 of the largest over the smallest singular value, mean over samples: infinite
+--                                        where the smallest of one is 0
 
 local rille = require "rille"
 local check = require "rille.check"
@@ -27,24 +28,6 @@ local jacobian = {}
 local ELEMENTS = 1 << 20 -- of the widest tensor of one pass, about
 
 ---- A pass --------------------------------------------------------------------------------------------------------------
-
--- Calls f with the module and all below it in evaluation mode; they get their own modes back, also where f fails.
-local function in_evaluation(net, f, ...)
-    if not nn.is_module(net) then
-        return f(...)
-    end
-    local modes = {}
-    for _, module in net:named_modules() do
-        modes[module] = module.training
-    end
-    local _ <close> = setmetatable({}, { __close = function()
-        for module, mode in pairs(modes) do
-            module.training = mode
-        end
-    end })
-    net:eval()
-    return f(...)
-end
 
 local function has_matrix(module)
     for _, parameter in module:own_parameters() do
@@ -101,6 +84,8 @@ local function singular_values(take, x, name)
     if not check.is_floating(to) or to:dim() < 1 or to:size(1) ~= samples then
         check.fail("jacobian: %s gives %s for %d samples; [%d, ...] of float32 or float64 expected", name,
             check.is_tensor(to) and to:dtype() .. " " .. check.shape_text(to:shape()) or check.type_name(to), samples, samples)
+    elseif to:numel() == 0 then
+        check.fail("jacobian: %s gives %s, which has no elements to be differentiated", name, check.shape_text(to:shape()))
     end
     local inputs, outputs = from:numel() // samples, to:numel() // samples
     local chunk = math.max(1, ELEMENTS // (samples * math.max(inputs, outputs, 1)))
@@ -123,6 +108,7 @@ local function measure(take, x, name)
     local off = squares - mean_square:unsqueeze(2) -- of k eigenvalues; the others, where there are more outputs, are 0
     local variance = ((off * off):sum(2) + (outputs - k) * mean_square * mean_square) / outputs
     local condition = (values:select(2, 1) / values:select(2, k)):log10()
+    condition = condition:masked_fill(values:select(2, k):eq(0), math.huge) -- 0 / 0 as well
     return {
         name = name, samples = values:size(1), outputs = outputs, inputs = inputs, values = values,
         mean = values:mean():item(), mean_square = mean_square:mean():item(), variance = variance:mean():item(),
@@ -171,7 +157,7 @@ function result_metatable.__tostring(result)
     end
     local expected = result.expected
     if expected then
-        local what = ("expected: %s %s, depth %d"):format(expected.weights, expected.activation, expected.depth)
+        local what = ("expected: %s %s, depth %.14g"):format(expected.weights, expected.activation, expected.depth)
         table.insert(lines, 2, { what, "", "", text.number(expected.mean_square), text.number(expected.variance),
             text.number(expected.largest) })
     end
@@ -184,11 +170,24 @@ check.methods(Result, "jacobian", function(self)
     return getmetatable(self) == result_metatable
 end)
 
+-- The fields of what flow.isometry gives that are printed, and their types.
+local EXPECTED = { activation = "string", depth = "number", mean_square = "number", variance = "number", weights = "string" }
+
+local function check_expected(expected)
+    for _, key in ipairs(check.keys(EXPECTED)) do
+        local value = rawget(expected, key)
+        if type(value) ~= EXPECTED[key] then
+            check.argument(3, "jacobian", "option 'expected': what flow.isometry gives is expected; its '%s' is %s here", key,
+                check.type_name(value))
+        end
+    end
+end
+
 --- Measures J of a module, or of a function of one tensor, at each sample of x, [samples, ...] of float32 or float64. Samples
--- may not depend on each other: a module is measured in evaluation mode. options: layers (false), a row for each stage of a
--- module; expected, what flow.isometry gives, to be printed beside it. Returns { rows = list, values = rows[1].values,
--- expected = }; it prints as a table and has histogram(bins). Singular values are computed in float64, of gradients in the
--- net's own dtype.
+-- may not depend on each other, and probes and watches may not take these passes for a step's: a module is measured as a clone,
+-- in evaluation mode and without its hooks. options: layers (false), a row for each stage of a module; expected, what
+-- flow.isometry gives, to be printed beside it. Returns { rows = list, values = rows[1].values, expected = }; it prints as a
+-- table and has histogram(bins). Singular values are computed in float64, of gradients in the net's own dtype.
 function jacobian.jacobian(net, x, options)
     options = check.options(3, "jacobian", options, { layers = false, expected = { "table" } })
     if not nn.is_module(net) and type(net) ~= "function" then
@@ -199,12 +198,16 @@ function jacobian.jacobian(net, x, options)
     elseif options.layers and not nn.is_module(net) then
         check.argument(3, "jacobian", "option 'layers': a function has none; a module has")
     end
-    local rows = in_evaluation(net, rille.enable_grad, function()
-        local found = { measure(function(input) return input, net(input) end, x, "the net") }
-        local points = options.layers and pass(net, x) or {}
+    if options.expected then
+        check_expected(options.expected)
+    end
+    local measured = nn.is_module(net) and net:clone():eval() or net
+    local rows = rille.enable_grad(function()
+        local found = { measure(function(input) return input, measured(input) end, x, "the net") }
+        local points = options.layers and pass(measured, x) or {}
         for stage = 1, #points - 1 do
             found[stage + 1] = measure(function(input)
-                local ends = pass(net, input)
+                local ends = pass(measured, input)
                 return ends[stage].tensor, ends[stage + 1].tensor
             end, x, points[stage].name)
         end
