@@ -119,7 +119,7 @@ describe("flow.jacobian", function()
         local net, x = nn.Sequential { nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2) }, rille.randn(5, 3)
         local called = 0
         net[1]:register_forward_hook(function() called = called + 1 end)
-        local watch <close> = flow.watch(net, { limit = 1 })
+        local watch <close> = flow.watch(net, { limit = 1 }) -- luacheck: ignore 211
         local probe = flow.probe(net)
         local y = net(x * 1e-3)
         y:sum():backward()
