@@ -207,6 +207,15 @@ describe("flow.isometry", function()
         close(1 / math.sqrt(0.954499736103642), e.sigma_w, 1e-10)
     end)
 
+    it("takes a module, and parameters, as flow.theory does", function()
+        assert.same(flow.isometry("tanh", { depth = 3 }), flow.isometry(nn.Tanh(), { depth = 3 }))
+        local leaky = flow.isometry(nn.LeakyReLU(0.5), { depth = 4 })
+        assert.same(leaky, flow.isometry("leaky_relu", { depth = 4, parameters = { negative_slope = 0.5 } }))
+        close(4 * (17 / 32) / (5 / 8) ^ 2, leaky.variance, 1e-12) -- E f'^4 = (1 + 1 / 16) / 2, E f'² = (1 + 1 / 4) / 2
+        local clipped = flow.isometry(nn.Hardtanh(-0.5, 0.5), { depth = 1, q = 0.04, weights = "orthogonal" })
+        close(1 / 0.98758066934845 - 1, clipped.variance, 1e-9) -- slopes are 1 with p = erf(2.5 / sqrt(2))
+    end)
+
     it("of tanh becomes 1 as q does 0, with orthogonal weights alone", function()
         local before = math.huge
         for _, q in ipairs { 1, 0.1, 0.01, 0.001 } do
@@ -255,7 +264,7 @@ describe("flow.isometry", function()
 
     it("says what does not fit", function()
         for message, arguments in pairs {
-            ["bad argument #1 to 'isometry' (activation expected, got nil)"] = { nil, { depth = 1 } },
+            ["bad argument #1 to 'isometry' (name, entry or module of an activation expected, got nil)"] = { nil, { depth = 1 } },
             ["no activation 'rleu'; did you mean 'relu'?"] = { "rleu", { depth = 1 } },
             ["bad argument #2 to 'isometry' (option 'depth': positive integer expected, got nil)"] = { "relu" },
             ["bad argument #2 to 'isometry' (option 'weights': 'gaussian' or 'orthogonal' expected, got 'uniform')"] = { "relu",

@@ -1,7 +1,7 @@
 --- rille.flow.isometry: what free probability says of the input-output Jacobian J of a wide random net.
 --
 --     local expected = flow.isometry("relu", { weights = "orthogonal", depth = 8 })
---     print(expected.variance, expected.largest)          -- 8.0  15.4...
+--     print(expected.variance, expected.largest)          -- 8.0  20.37...
 --     print(flow.jacobian(net, x, { expected = expected }))
 --
 -- A net of `depth` equally wide layers f(W x + b), b ~ N(0, sigma_b²), with weights W ~ N(0, sigma_w² / n) ("gaussian") or
@@ -14,18 +14,19 @@
 local rille = require "rille"
 local check = require "rille.check"
 local gaussian = require "rille.gaussian"
+local moments = require "rille.flow.moments"
 
 local isometry = {}
 
--- Moments at pre-activations of variance q: E f², E f'², E f'^4, E f'^6.
-local function moments(entry, q)
+-- E f², E f'², E f'^4, E f'^6 at pre-activations of variance q.
+local function expectations(entry, parameters, kinks, q)
     local scale, breaks = math.sqrt(q), {}
-    for i, kink in ipairs(entry.kinks) do
+    for i, kink in ipairs(kinks) do
         breaks[i] = scale > 0 and kink / scale or nil
     end
     local function expectation(order, power)
         return gaussian.expectation(function(z)
-            return rille.derivative(entry.name, z * scale, order) ^ power
+            return rille.derivative(entry.name, z * scale, order, parameters) ^ power
         end, breaks)
     end
     return expectation(0, 2), expectation(1, 2), expectation(1, 4), expectation(1, 6)
@@ -46,37 +47,34 @@ local function edge(weights, depth, p)
     return (1 + z) / z * ((1 + z / p) / (1 + z)) ^ depth
 end
 
---- What is expected of a critical net of `activation` (a name or a registry entry). options: depth, how many layers;
--- weights ("gaussian" or "orthogonal"); q (1), the variance of its pre-activations, which nets of identity and relu keep
--- whatever it is. Returns { activation =, depth =, weights =, q =; sigma_w =, sigma_b =, to make the net with; length =, the
--- mean square of the elements of an input that has q from the first layer on; mean_square = 1 and variance =, of the
--- eigenvalues of J J^T; largest =, their upper edge, where it is known: if f' takes no value but 0 and one other }. Raises
--- where no sigma_b keeps q.
+--- What is expected of a critical net of `activation` (as flow.theory's: a name, an entry or a module). options: depth, how many
+-- layers; weights ("gaussian" or "orthogonal"); q (1), the variance of its pre-activations, which nets of identity and relu
+-- keep whatever it is; parameters (table by name). Returns { activation =, depth =, weights =, q =; sigma_w =, sigma_b =, to make
+-- the net with; length =, the mean square of the elements of an input that has q from the first layer on; mean_square = 1 and
+-- variance =, of the eigenvalues of J J^T; largest =, their upper edge, where it is known: if f' takes no value but 0 and one
+-- other }. Raises where no sigma_b keeps q.
 function isometry.isometry(activation, options)
-    local name = type(activation) == "table" and rawget(activation, "name") or activation
-    local entry = type(name) == "string" and rille.activations[name]
-    if not entry then
-        check.argument(1, "isometry", "activation expected, got %s", check.type_name(activation))
-    end
-    options = check.options(2, "isometry", options, { depth = { "number" }, weights = "gaussian", q = 1 })
+    options = check.options(2, "isometry", options, { depth = { "number" }, weights = "gaussian", q = 1,
+        parameters = { "table" } })
+    local entry, parameters, properties = moments.resolve(1, "isometry", activation, options.parameters)
     local depth = check.positive_integer(2, "isometry", "option 'depth'", options.depth)
     if options.weights ~= "gaussian" and options.weights ~= "orthogonal" then
         check.argument(2, "isometry", "option 'weights': 'gaussian' or 'orthogonal' expected, got '%s'", options.weights)
     elseif not (options.q > 0 and options.q < math.huge) then
         check.argument(2, "isometry", "option 'q': a positive number expected, got %s", check.value_text(options.q))
     end
-    local square, slope2, slope4, slope6 = moments(entry, options.q)
+    local square, slope2, slope4, slope6 = expectations(entry, parameters, properties.kinks, options.q)
     local bias = options.q - square / slope2
     if math.abs(bias) <= 1e-12 * options.q then
         bias = 0
     elseif bias < 0 or slope2 == 0 then
-        check.argument(2, "isometry", "no critical net of %s keeps q = %g: biases would need the variance %.3g", name,
-            options.q, bias)
+        check.argument(2, "isometry", "no critical net of %s keeps q = %g: biases would need the variance %.3g",
+            entry.name, options.q, bias)
     end
     local spread = slope4 / slope2 ^ 2 -- of the squared slopes: their mean square over their squared mean
     local steps = slope2 * slope6 / slope4 ^ 2 - 1 < 1e-9 -- 0 where f' is 0 or c, else more (Cauchy and Schwarz)
     return {
-        activation = name, depth = depth, weights = options.weights, q = options.q,
+        activation = entry.name, depth = depth, weights = options.weights, q = options.q,
         sigma_w = 1 / math.sqrt(slope2), sigma_b = math.sqrt(bias), length = square, mean_square = 1,
         variance = depth * math.max(spread - (options.weights == "gaussian" and 0 or 1), 0),
         largest = steps and edge(options.weights, depth, math.min(1 / spread, 1)) or nil,

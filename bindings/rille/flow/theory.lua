@@ -2,7 +2,7 @@
 --
 --     local t = require("rille.flow").theory("tanh", { sigma_w = math.sqrt(1.3), sigma_b = math.sqrt(0.05) })
 --     print(t)                              -- a block to read
---     print(t.q, t.chi, t.xi, t.phase)      -- 0.2436  0.8802  7.84  ordered
+--     print(t.q, t.chi, t.xi, t.phase)      -- 0.3153  0.8802  7.83  ordered
 --
 -- Weights W ~ N(0, sigma_w² / fan_in), biases b ~ N(0, sigma_b²), width to infinity: pre-activations are Gaussian with variance
 -- q, which a layer takes to sigma_w² E f(sqrt(q) z)² + sigma_b², z ~ N(0, 1); the correlation c of those of two inputs goes to
@@ -22,7 +22,8 @@
 --   stable          does a variance near q stay near?
 --   phase           "ordered" (chi < 1: inputs become alike, gradients vanish), "critical", "chaotic" (chi > 1: like inputs
 --                   part, gradients explode), "dead" (q is 0 and chi < 1: the signal itself dies out), "diverging" (q is
---   infinite) fixed_points    all of them: list of { q =, chi =, chi_parallel =, stable = }
+--                   infinite)
+--   fixed_points    all of them: list of { q =, chi =, chi_parallel =, stable = }
 --   c, xi_c         the correlation that two inputs come to, and the layers over which it comes e times as near; computed when
 --                   first asked for (a second), xi_c nil where f jumps
 --   notes           list of sentences about what is special
