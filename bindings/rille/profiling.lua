@@ -19,8 +19,11 @@ local function best_rate(f, quantity)
     local best = 0
     for _ = 1, 5 do
         rille.profile_start()
-        f()
-        local _, rows = rille.profile_stop()
+        local ok, message = pcall(f)
+        local _, rows = rille.profile_stop() -- or none could be taken after an error
+        if not ok then
+            error(message, 0)
+        end
         for _, row in ipairs(rows) do
             if row.seconds > 0 then
                 best = math.max(best, row[quantity] / row.seconds)
@@ -30,28 +33,40 @@ local function best_rate(f, quantity)
     return best
 end
 
---- What this machine reaches with the present number of threads: { flops =, bytes =, threads = } per second, the fastest of
--- five products and copies.
-function profiling.machine()
-    return rille.no_grad(rille.scope, function()
-        local a, b = rille.ones(512, 512), rille.ones(1 << 24)
-        local c = rille.zeros(1 << 24) -- its pages are there: a copy alone is measured
-        return {
-            flops = best_rate(function() return a:matmul(a) end, "flops"),
-            bytes = best_rate(function() return c:copy_(b) end, "bytes"),
-            threads = rille.threads(),
-        }
-    end)
+-- The rate that measure() finds, 0 where it needs more memory than there is.
+local function rate_in_memory(measure)
+    local ok, result = pcall(rille.no_grad, rille.scope, measure)
+    if not ok and not tostring(result):find("out of memory: ", 1, true) then
+        error(result, 0)
+    end
+    return ok and result or 0
 end
 
-local machine_of = {} -- by number of threads
+--- What this machine reaches with the present number of threads: { flops =, bytes =, threads = } per second, the fastest of
+-- five products and copies. 0: not measured, since there is too little memory for its tensors (3 MB, 128 MB).
+function profiling.machine()
+    return {
+        flops = rate_in_memory(function()
+            local a = rille.ones(512, 512)
+            return best_rate(function() return a:matmul(a) end, "flops")
+        end),
+        bytes = rate_in_memory(function()
+            local b, c = rille.ones(1 << 24), rille.zeros(1 << 24) -- c's pages are there: a copy alone is measured
+            return best_rate(function() return c:copy_(b) end, "bytes")
+        end),
+        threads = rille.threads(),
+    }
+end
+
+local machine_of = {} -- by number of threads; what lacks a rate is measured again
 
 local function known_machine()
     local threads = rille.threads()
-    if not machine_of[threads] then
-        machine_of[threads] = profiling.machine()
+    local machine = machine_of[threads] or profiling.machine()
+    if machine.flops > 0 and machine.bytes > 0 then
+        machine_of[threads] = machine
     end
-    return machine_of[threads]
+    return machine
 end
 
 local report_metatable = { __name = "profile" }
@@ -67,6 +82,12 @@ local function rate_text(row, machine)
         machine[quantity] > 0 and ("%.0f %%"):format(100 * rate / machine[quantity]) or ""
 end
 
+-- "12.3 GFLOP/s in products"
+local function machine_text(rate, unit, what)
+    return rate > 0 and ("%s %s in %s"):format(text.number(rate / 1e9), unit, what)
+        or ("%s not measured, too little memory"):format(what)
+end
+
 function report_metatable.__tostring(self)
     local rows = {}
     for _, row in ipairs(self.rows) do
@@ -78,9 +99,8 @@ function report_metatable.__tostring(self)
         ("%.1f %%"):format(100 * self.rest / math.max(self.seconds, 1e-300)), "", "" }
     rows[#rows + 1] = { "total", "", ("%.3f"):format(1e3 * self.seconds), "", "", "" }
     return text.table({ "<operation", "calls", "ms", "share", "rate", "of machine" }, rows)
-        .. ("\n%d thread%s; the machine: %s GFLOP/s in products, %s GB/s in copies"):format(self.machine.threads,
-            self.machine.threads == 1 and "" or "s", text.number(self.machine.flops / 1e9),
-            text.number(self.machine.bytes / 1e9))
+        .. ("\n%d thread%s; the machine: %s, %s"):format(self.machine.threads, self.machine.threads == 1 and "" or "s",
+            machine_text(self.machine.flops, "GFLOP/s", "products"), machine_text(self.machine.bytes, "GB/s", "copies"))
 end
 
 --- rille.profile(f, ...): calls f and returns a report, then f's results. report.rows is a list, the longest first, of

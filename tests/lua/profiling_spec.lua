@@ -11,6 +11,33 @@ local function row_of(report, operation, backward)
     error("there is no row of " .. operation)
 end
 
+-- First of all, while no machine is known yet.
+describe("the machine, under a memory limit,", function()
+    before_each(function()
+        collectgarbage()
+        rille.memory_limit(rille.memory().current + (8 << 20))
+    end)
+    after_each(function()
+        rille.memory_limit(0)
+    end)
+
+    it("is measured as far as memory goes, and the report says so", function()
+        local report, five = rille.profile(function() return 5 end)
+        assert.equal(5, five)
+        assert(report.machine.flops > 1e6)
+        assert.equal(0, report.machine.bytes)
+        assert.is_truthy(tostring(report):find("GFLOP/s in products, copies not measured, too little memory$"), tostring(report))
+    end)
+
+    it("leaves no profile on where the measuring itself fails", function()
+        rille.memory_limit(rille.memory().current + (1 << 20) + 4096) -- for the factor, but not for the product
+        assert.equal(0, profiling.machine().flops)
+        rille.memory_limit(0)
+        local report = rille.profile(function() return rille.ones(3) + 1 end)
+        assert(report.machine.flops > 0 and report.machine.bytes > 0)
+    end)
+end)
+
 describe("rille.profile", function()
     local conv = nn.Conv1d(3, 4, 5)
     local lstm = nn.LSTM(6, 7)
