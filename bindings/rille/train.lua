@@ -204,6 +204,14 @@ local function batches_of(run)
     return data.batches(o.data.x, o.data.y, o.batch_size, { shuffle = shuffle })
 end
 
+-- After a step or an epoch ("step", "epoch"), whose loss is what a scheduler that takes a metric watches.
+local function step_scheduler(run, every, loss)
+    local scheduler = run.options.scheduler
+    if scheduler and run.options.scheduler_every == every then
+        scheduler:step(scheduler:takes_metric() and loss or nil)
+    end
+end
+
 local function begin_epoch(run)
     run.next, run.state, run.control = batches_of(run)
     run.index, run.sum = 0, 0
@@ -216,9 +224,7 @@ local function end_epoch(run)
     end
     run.epoch = run.epoch + 1
     local mean = run.sum / run.index
-    if o.scheduler and o.scheduler_every == "epoch" then
-        o.scheduler:step(mean)
-    end
+    step_scheduler(run, "epoch", mean)
     run.progress.epoch_end(run.epoch, mean, run.index)
     if o.checkpoint and (run.epoch % o.checkpoint_every == 0 or run.epoch == o.epochs) then
         save(run)
@@ -237,9 +243,7 @@ local function advance(run)
         if x ~= nil then
             local loss = take_step(run, x, y)
             run.step, run.index, run.sum = run.step + 1, run.index + 1, run.sum + loss
-            if run.options.scheduler and run.options.scheduler_every == "step" then
-                run.options.scheduler:step(loss)
-            end
+            step_scheduler(run, "step", loss)
             run.progress.step(run.epoch + 1, run.index, loss)
             return run.step, { x = x, y = y, epoch = run.epoch + 1, index = run.index }, loss
         end
@@ -263,7 +267,7 @@ end
 --   data, batch_size, shuffle    { x =, y = }, 32, and the seed of the first epoch's order (or true: rille.manual_seed's; none:
 --                            in order); or batches = function(epoch): an iterator over x, y such as data.batches gives
 --   epochs                   1
---   scheduler, scheduler_every   step(mean loss) after each "epoch", or step(loss) after each "step"
+--   scheduler, scheduler_every   a step after each "epoch" or "step"; one that watches a metric gets the loss
 --   clip                     the largest norm that the gradient may have: optim.clip_grad_norm
 --   log                      "run.csv" or "run.jsonl": step, epoch, loss, lr and, with clip, norm, a line a step, at once
 --   progress                 false: none; a function: gets the line of each epoch; else, on standard error, a bar or such lines

@@ -125,7 +125,7 @@ describe("optim.SGD", function()
         assert.equal("no 'learning_rate' in SGD", message_of(function() optimizer.learning_rate = 1 end))
         assert.equal("no 'stpe' in SGD; did you mean 'step'?", message_of(function() optimizer:stpe() end))
         optimizer.lr = "x"
-        assert.equal("bad argument #1 to 'step' (lr is string, expected a finite number >= 0)",
+        assert.equal("step: lr is string, expected a finite number >= 0",
             message_of(optimizer.step, optimizer))
     end)
 end)
@@ -321,6 +321,8 @@ describe("a state", function()
         refused("parameter 1: no number of steps", function(state) state.state[1].step = 0.5 end)
         refused("parameter 1: exp_avg_sq is a nil, expected a tensor", function(state) state.state[1].exp_avg_sq = nil end)
         refused("parameter 1: exp_avg is [3], expected [2]", function(state) state.state[1].exp_avg = leaf(1, 2, 3) end)
+        refused("initial_lr is string, expected a finite number >= 0",
+            function(state) state.param_groups[1].initial_lr = "x" end)
         refused("lr is -1, expected a finite number >= 0", function(state) state.param_groups[1].lr = -1 end)
     end)
 

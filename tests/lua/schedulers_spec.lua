@@ -66,6 +66,23 @@ describe("the rates of", function()
         assert.equal("OneCycleLR: step 9, but total_steps is 9", message_of(scheduler.step, scheduler))
     end)
 
+    it("OneCycleLR whose rise is one step, and over", function()
+        local optimizer = optimizer_of(1, { momentum = 0.9 })
+        local scheduler = optim.OneCycleLR(optimizer, { max_lr = 1, total_steps = 4, pct_start = 0.25,
+            anneal_strategy = "linear", div_factor = 10, final_div_factor = 10 })
+        assert.equal(0.85, optimizer.momentum)
+        expect_rates(scheduler, { 1, 1 + (0.01 - 1) / 3, 1 + (0.01 - 1) * 2 / 3, 0.01 })
+    end)
+
+    it("OneCycleLR, whose state is good after a step too many", function()
+        local options = { max_lr = 1, total_steps = 2, cycle_momentum = false }
+        local scheduler = optim.OneCycleLR(optimizer_of(1), options)
+        scheduler:step()
+        assert.equal("OneCycleLR: step 2, but total_steps is 2", message_of(scheduler.step, scheduler))
+        assert.equal(1, scheduler.last_epoch)
+        assert.equal(1, optim.OneCycleLR(optimizer_of(1), options):load_state(scheduler:state()).last_epoch)
+    end)
+
     it("OneCycleLR by cosines, over Adam's betas", function()
         local optimizer = optim.Adam({ rille.ones(1, { requires_grad = true }) })
         local scheduler = optim.OneCycleLR(optimizer, { max_lr = 1, total_steps = 5, pct_start = 0.6 })
@@ -103,6 +120,9 @@ describe("the rates of", function()
         local scheduler = optim.StepLR(optimizer, { step_size = 1, gamma = 0.5 })
         scheduler:step()
         assert.same({ 0.5, 4 }, scheduler:get_last_lr())
+        optimizer:add_param_group { params = { rille.ones(1, { requires_grad = true }) }, lr = 16 }
+        scheduler:step()
+        assert.same({ 0.25, 2, 4 }, scheduler:get_last_lr())
     end)
 end)
 
@@ -128,7 +148,10 @@ describe("ReduceLROnPlateau", function()
         assert.same({ 1, 1, 0.5 }, rates_of({ factor = 0.5, patience = 0, mode = "max" }, { 1, 2, 2 }))
         assert.same({ 1, 0.5, 0.5, 0.5, 0.25 }, rates_of({ factor = 0.5, patience = 0, cooldown = 2 }, { 1, 1, 1, 1, 1 }))
         assert.same({ 1, 0.75, 0.75 }, rates_of({ factor = 0.5, patience = 0, min_lr = 0.75 }, { 1, 1, 1 }))
-        assert.same({ 0.5, 0.25 }, rates_of({ factor = 0.5, patience = 0 }, { 0 / 0, 0 / 0 }))
+        for _, mode in ipairs { "min", "max" } do
+            assert.same({ 0.5, 0.5, 0.25 }, rates_of({ factor = 0.5, patience = 0, mode = mode }, { 0 / 0, 1, 0 / 0 }))
+        end
+        assert.same({ 1, 0.5, 0.5 }, rates_of({ factor = 0.5, patience = 0 }, { -1, -1, -2 }))
         assert.same({ 1, 0.5 }, rates_of({ factor = 0.5, patience = 0 }, { rille.tensor { 1 }, rille.tensor { 1 } }))
     end)
 
@@ -207,6 +230,9 @@ describe("a scheduler", function()
         assert.equal("LambdaLR: lr_lambda(0) is a nil, expected a number",
             message_of(optim.LambdaLR, optimizer, { lr_lambda = function() end }))
         local scheduler = optim.StepLR(optimizer, { step_size = 1 })
+        assert.equal("bad argument #1 to 'step' (nothing expected, got number: StepLR counts its steps itself)",
+            message_of(scheduler.step, scheduler, 5))
+        assert.equal(0, scheduler.last_epoch)
         assert.equal("no 'stpe' in StepLR; did you mean 'step'?", message_of(function() scheduler:stpe() end))
         assert.equal("bad self for 'step' (scheduler expected, got nil; methods are called with ':')",
             message_of(scheduler.step))

@@ -9,11 +9,19 @@ local Optimizer = {}
 local FRACTION = { momentum = true, alpha = true, rho = true }
 local NUMBER = { lr = true, weight_decay = true, eps = true, lr_decay = true, initial_accumulator_value = true }
 
+-- Settings that do not fit are argument n of `name`, or, with n nil, were set in the group since.
+local function refuse(n, name, format, ...)
+    if n then
+        check.argument(n, name, format, ...)
+    end
+    check.fail("%s: " .. format, name, ...)
+end
+
 local function check_number(n, name, setting, value, below_1)
     if type(value) ~= "number" or not (value >= 0 and value < math.huge) then
-        check.argument(n, name, "%s is %s, expected a finite number >= 0", setting, check.value_text(value))
+        refuse(n, name, "%s is %s, expected a finite number >= 0", setting, check.value_text(value))
     elseif below_1 and value >= 1 then
-        check.argument(n, name, "%s is %s, expected one below 1", setting, check.value_text(value))
+        refuse(n, name, "%s is %s, expected one below 1", setting, check.value_text(value))
     end
 end
 
@@ -22,7 +30,7 @@ local function check_settings(n, name, row, settings)
         local value = settings[setting]
         if setting == "betas" then
             if type(value) ~= "table" or check.is_tensor(value) or #value ~= 2 then
-                check.argument(n, name, "betas: table of two numbers expected, got %s",
+                refuse(n, name, "betas: table of two numbers expected, got %s",
                     type(value) == "table" and "one of " .. #value or check.type_name(value))
             end
             for i = 1, 2 do
@@ -31,11 +39,11 @@ local function check_settings(n, name, row, settings)
         elseif FRACTION[setting] or NUMBER[setting] then
             check_number(n, name, setting, value, FRACTION[setting])
         elseif type(value) ~= "boolean" then
-            check.argument(n, name, "%s: boolean expected, got %s", setting, check.type_name(value))
+            refuse(n, name, "%s: boolean expected, got %s", setting, check.type_name(value))
         end
     end
     if settings.nesterov and settings.momentum == 0 then
-        check.argument(n, name, "nesterov needs a momentum above 0")
+        refuse(n, name, "nesterov needs a momentum above 0")
     end
 end
 
@@ -221,7 +229,7 @@ end
 function Optimizer:step()
     local inside = own[self]
     for i, group in ipairs(self.param_groups) do
-        check_settings(1, "step", inside.row, group)
+        check_settings(nil, "step", inside.row, group)
         prepare(inside.row, group, inside.kept[i])
     end
     for i, group in ipairs(self.param_groups) do
@@ -306,6 +314,9 @@ local function read_group(self, state, g, first)
         rest[key] = given[key]
     end
     local settings = settings_of(1, "load_state", row, rest, {})
+    if given.initial_lr ~= nil then
+        check_number(1, "load_state", "initial_lr", given.initial_lr)
+    end
     settings.initial_lr = given.initial_lr
     local names = rille.optimizer_states(row.kind, settings)
     local kept = { steps = {}, names = {}, tensors = {} }

@@ -21,10 +21,13 @@ function metatable.__index(self, key)
     return Scheduler[key]
 end
 
-local function apply(self)
+-- Sets the rates of step t, which is last_epoch only where none of them raises.
+local function apply(self, t)
     for i, group in ipairs(self.optimizer.param_groups) do
-        self.row.set(self, group, self.last_epoch, i)
+        group.initial_lr = rawget(group, "initial_lr") or group.lr -- a group may have come since the scheduler was made
+        self.row.set(self, group, t, i)
     end
+    self.last_epoch = t
 end
 
 -- Checks of options, by what each is.
@@ -114,24 +117,27 @@ local function constructor(row)
             end
             fits(row.name, name, options[name])
         end
-        for _, group in ipairs(optimizer.param_groups) do
-            group.initial_lr = rawget(group, "initial_lr") or group.lr
-        end
         if row.ready then
             row.ready(self)
         end
-        apply(self)
+        apply(self, 0)
         return self
     end
 end
 
---- Counts one step and sets the groups' rates. ReduceLROnPlateau takes the number that it watches.
+--- Counts one step and sets the groups' rates. ReduceLROnPlateau takes the number that it watches, the others nothing.
 function Scheduler:step(metric)
     if self.row.watch then
         self.row.watch(self, metric)
+    elseif metric ~= nil then
+        check.argument(1, "step", "nothing expected, got %s: %s counts its steps itself", check.type_name(metric), self.name)
     end
-    self.last_epoch = self.last_epoch + 1
-    apply(self)
+    apply(self, self.last_epoch + 1)
+end
+
+--- Does step take a metric?
+function Scheduler:takes_metric()
+    return self.row.watch ~= nil
 end
 
 --- The list of the groups' rates.
@@ -168,8 +174,7 @@ function Scheduler:load_state(state)
     for _, key in ipairs(self.row.remembers or {}) do
         rawset(self, key, state[key])
     end
-    self.last_epoch = state.last_epoch
-    apply(self)
+    apply(self, state.last_epoch)
     return self
 end
 
@@ -280,7 +285,8 @@ local function one_cycle(o, t, low, high, last)
     local start = 0
     for i, phase in ipairs(phases) do
         if t <= phase[1] or i == #phases then
-            return anneal(o.anneal_strategy, phase[2], phase[3], (t - start) / (phase[1] - start))
+            local length = phase[1] - start -- 0 where a phase is one step: it is over
+            return anneal(o.anneal_strategy, phase[2], phase[3], length == 0 and 1 or (t - start) / length)
         end
         start = phase[1]
     end
@@ -331,8 +337,12 @@ schedulers.OneCycleLR = constructor {
     end,
 }
 
--- Is metric better than the best so far, by more than the threshold?
+-- Is metric better than the best so far, by more than the threshold? A relative one is a share of |best|: PyTorch's, of best,
+-- would let a negative number that gets no better count as better.
 local function is_better(o, metric, best)
+    if metric ~= metric then
+        return false
+    end
     local margin = o.threshold_mode == "rel" and o.threshold * math.abs(best) or o.threshold
     if math.abs(best) == math.huge then
         return metric < best == (o.mode == "min") and metric ~= best
@@ -342,7 +352,8 @@ end
 
 --- optim.ReduceLROnPlateau(optimizer [, { mode="min", factor=0.1, patience=10, threshold=1e-4, threshold_mode="rel",
 -- cooldown=0, min_lr=0, eps=1e-8 }]): scheduler:step(metric) multiplies the rates by factor once the metric was no better than
--- its best for more than `patience` steps. NaN is no better. The rates stay in the optimiser's state.
+-- its best for more than `patience` steps; better by the threshold ("abs") or by threshold |best| ("rel"). NaN is no better.
+-- The rates stay in the optimiser's state.
 schedulers.ReduceLROnPlateau = constructor {
     name = "ReduceLROnPlateau",
     options = {
@@ -397,7 +408,7 @@ local function check_schedulers(name, option, value)
     for i, scheduler in ipairs(value) do
         if getmetatable(scheduler) ~= metatable then
             check.argument(2, name, "%s[%d]: scheduler expected, got %s", option, i, check.type_name(scheduler))
-        elseif scheduler.row.watch then
+        elseif scheduler:takes_metric() then
             check.argument(2, name, "%s[%d]: %s follows a metric, not the number of steps", option, i, scheduler.name)
         end
     end
