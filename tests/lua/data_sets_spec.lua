@@ -109,6 +109,8 @@ describe("data.csv", function()
         assert.equal("float64", t.x:dtype())
         t = data.csv(path, { missing = { "" } })
         assert.same({ "NA", "", "?" }, t.text.c)
+        t = data.csv(write("t.csv", "a\n-999\n3"), { missing = { "-999" } })
+        assert.same({ { "nan" }, { 3 } }, values(t.x))
     end)
 
     it("makes targets of numbers or classes of them", function()
@@ -153,8 +155,10 @@ describe("data.csv", function()
         assert.equal("csv: FOLDER/t.csv: no rows", refused(""))
         assert.equal("csv: FOLDER/t.csv: no rows", refused("a,b\n"))
         assert.equal("csv: FOLDER/t.csv: two columns are called 'a'", refused("a,a\n1,2"))
-        assert.equal("csv: FOLDER/t.csv: the target 'a' has missing values",
-            refused("a,b\nNA,2", { target = "a", classes = true }))
+        for _, content in ipairs { "a,b\nNA,2", "a,b\n1,2\n,3", "a,b\nx,2\nNA,3" } do -- as classes, numbers and words
+            assert.equal("csv: FOLDER/t.csv: the target 'a' has missing values",
+                refused(content, { target = "a", classes = content:find("^a,b\nNA") ~= nil }))
+        end
         assert.equal("bad argument #2 to 'csv' (no column 'kin' in FOLDER/t.csv; did you mean 'kind'?)",
             refused("a,kind\n1,2", { target = "kin" }))
         assert.equal("bad argument #2 to 'csv' (separator: one character expected, got \",,\")",

@@ -99,7 +99,7 @@ end
 local function numbers_of(cells, missing)
     local numbers = {}
     for i, cell in ipairs(cells) do
-        numbers[i] = number_of(cell) or missing[cell] and 0 / 0 or nil
+        numbers[i] = missing[cell] and 0 / 0 or number_of(cell)
         if not numbers[i] then
             return nil
         end
@@ -111,9 +111,7 @@ end
 local function classes_of(cells, numbers)
     local classes, index, labels = {}, {}, {}
     for _, cell in ipairs(numbers or cells) do
-        if cell ~= cell then
-            return nil
-        elseif not index[cell] then
+        if not index[cell] then
             index[cell], classes[#classes + 1] = true, cell
         end
     end
@@ -162,12 +160,14 @@ local function take_names(path, columns, header)
     return names, index
 end
 
-local function add_target(result, path, name, cells, numbers, o)
-    if not numbers or o.classes then
-        result.classes, result.y = classes_of(cells, numbers)
-        if not result.classes then
+local function add_target(result, path, name, cells, numbers, missing, o)
+    for i, cell in ipairs(cells) do
+        if missing[cell] then
             check.fail("csv: %s: the target '%s' has missing values", path, name)
         end
+    end
+    if not numbers or o.classes then
+        result.classes, result.y = classes_of(cells, numbers)
     else
         result.y = rille.tensor(numbers, { dtype = o.dtype })
     end
@@ -177,8 +177,8 @@ end
 -- rows = number of rows }. Columns of decimal numbers go into x, the others into text. options: header (true): the first
 -- row has the names, else they are "1", "2", ...; separator (","); missing: words that mean a missing value, NaN in x
 -- ({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"}); dtype ("float32") of x and y; target: the name of a column that
--- becomes y instead: numbers, or, where it holds words, or with classes = true, class labels from 1, int64, of
--- result.classes, the sorted values. Cells may be in quotes, a quote in them doubled. Raises with path, line and byte.
+-- becomes y instead, none of it missing: numbers, or, where it holds words, or with classes = true, class labels from 1, int64,
+-- of result.classes, the sorted values. Cells may be in quotes, a quote in them doubled. Raises with path, line and byte.
 return function(path, options)
     if type(path) ~= "string" then
         check.argument(1, "csv", "path expected, got %s", check.type_name(path))
@@ -196,7 +196,7 @@ return function(path, options)
     for i, cells in ipairs(columns) do
         local numbers = numbers_of(cells, missing)
         if names[i] == o.target then
-            add_target(result, path, names[i], cells, numbers, o)
+            add_target(result, path, names[i], cells, numbers, missing, o)
         elseif numbers then
             numeric[#numeric + 1] = rille.tensor(numbers, { dtype = o.dtype })
             table.insert(result.names, names[i])
