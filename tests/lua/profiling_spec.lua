@@ -26,7 +26,8 @@ describe("the machine, under a memory limit,", function()
         assert.equal(5, five)
         assert(report.machine.flops > 1e6)
         assert.equal(0, report.machine.bytes)
-        assert.is_truthy(tostring(report):find("GFLOP/s in products, copies not measured, too little memory$"), tostring(report))
+        assert.is_truthy(tostring(report):find("GFLOP/s in products, copies not measured, too little memory$"),
+            tostring(report))
     end)
 
     it("leaves no profile on where the measuring itself fails", function()
