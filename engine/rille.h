@@ -565,7 +565,8 @@ typedef struct rille_optimizer_options { /* an optimiser looks only at what its 
  * square_avg, grad_avg if centered, momentum_buffer with momentum. adagrad: sum. adadelta: square_avg, acc_delta. lion: exp_avg. */
 RILLE_API int rille_optimizer_states(rille_context *cx, const rille_optimizer_options *options,
                                      const char *names[RILLE_MAX_OPTIMIZER_STATES]);
-/* One step of `count` contiguous leaves, in one pass; those without a gradient are passed over. states[i k], ... are the k
+/* One step of `count` contiguous leaves, in one pass; those without a gradient are passed over, the others and their states
+ * share no memory. states[i k], ... are the k
  * states of parameters[i], of its shape and dtype, contiguous, made by the caller as zeros (NULL: k is 0); steps[i] >= 0
  * counts the steps that parameters[i] has made, the t of the formulas, and is 1 more afterwards. Where it fails for anything
  * but rille_cancel, nothing has moved. */

@@ -97,6 +97,10 @@ static rille_status norm_of(rille_context *cx, int count, rille_tensor *const *p
     frexp(largest, &e);
     if (status == RILLE_OK)
         status = fold_all(cx, count, parameters, p, e, norm);
+    if (status == RILLE_OK && *norm == 0) { /* 0.5^p is 0 from p = 1075 on, and there the norm is the largest to 1e-15 n */
+        *norm = largest;
+        return RILLE_OK;
+    }
     *norm = rl_scaled(pow(*norm, 1 / p), rl_power_of_two_at(e));
     return status;
 }

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 /* ---- What each of them is ---- */
 
@@ -146,6 +147,7 @@ static rille_status check_state(rille_context *cx, const char *kind, int i, cons
 
 typedef struct span { /* one parameter that has a gradient */
     size_t end;       /* of its elements in the range; it begins where the one before ends */
+    int place;        /* in the caller's list */
     rille_tensor *p, *g, *state[RILLE_MAX_OPTIMIZER_STATES];
     rl_update update;
 } span;
@@ -193,7 +195,7 @@ static rille_status add_span(rille_context *cx, const rille_optimizer_options *o
 {
     const char *kind = names_of_kinds[o->kind], *place[RILLE_MAX_OPTIMIZER_STATES];
     span *s = &w->span[w->count];
-    *s = (span){.end = w->count == 0 ? 0 : s[-1].end, .p = p};
+    *s = (span){.end = w->count == 0 ? 0 : s[-1].end, .place = i, .p = p};
     rille_status status = check_parameter(cx, kind, i, p);
     places_of(o, place);
     for (int k = 0; status == RILLE_OK && k < RILLE_MAX_OPTIMIZER_STATES; k++)
@@ -213,6 +215,49 @@ static rille_status add_span(rille_context *cx, const rille_optimizer_options *o
     s->update = update_at(o, t + 1);
     w->count++;
     return RILLE_OK;
+}
+
+typedef struct extent { /* of what a step writes */
+    const char *begin, *end;
+    int place; /* of the parameter that it is, or is kept beside */
+} extent;
+
+static extent extent_of(const rille_tensor *t, int place)
+{
+    const char *begin = (const char *)rl_data(t);
+    return (extent){begin, begin + (size_t)t->numel * rille_dtype_size(t->dtype), place};
+}
+
+static int compare_extents(const void *a, const void *b)
+{
+    const extent *x = a, *y = b;
+    return x->begin == y->begin ? x->place - y->place : x->begin < y->begin ? -1 : 1;
+}
+
+/* Threads write to all parameters and states at once: no two of them may share memory. In ascending order any that do have
+ * neighbours that do. */
+static rille_status check_apart(rille_context *cx, const char *kind, const step_work *w)
+{
+    const size_t bytes = (size_t)w->count * (size_t)(1 + w->states) * sizeof(extent);
+    extent *list = bytes == 0 ? NULL : rl_allocate(cx, bytes);
+    if (list == NULL)
+        return bytes == 0 ? RILLE_OK : RILLE_ERROR_MEMORY;
+    size_t n = 0;
+    for (int i = 0; i < w->count; i++) {
+        const span *s = &w->span[i];
+        list[n++] = extent_of(s->p, s->place);
+        for (int k = 0; k < RILLE_MAX_OPTIMIZER_STATES; k++)
+            if (s->state[k] != NULL)
+                list[n++] = extent_of(s->state[k], s->place);
+    }
+    qsort(list, n, sizeof *list, compare_extents);
+    rille_status status = RILLE_OK;
+    for (size_t i = 1; status == RILLE_OK && i < n; i++)
+        if (list[i].begin < list[i - 1].end)
+            status = rl_fail(cx, RILLE_ERROR_ARGUMENT, "%s: parameters %d and %d, or their states, share memory", kind,
+                             list[i - 1].place + cx->options.index_base, list[i].place + cx->options.index_base);
+    rl_release(cx, list, bytes);
+    return status;
 }
 
 static rille_status run(rille_context *cx, step_work *w)
@@ -255,6 +300,8 @@ rille_status rille_optimizer_step(rille_context *cx, const rille_optimizer_optio
     for (int i = 0; status == RILLE_OK && i < count; i++)
         status =
             add_span(cx, options, &w, i, parameters[i], states == NULL ? NULL : states + (size_t)i * (size_t)kept, steps[i]);
+    if (status == RILLE_OK)
+        status = check_apart(cx, kind, &w);
     if (status == RILLE_OK)
         status = run(cx, &w);
     for (int i = 0; status == RILLE_OK && i < count; i++)

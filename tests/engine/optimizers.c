@@ -251,6 +251,13 @@ Test(optimizers, refuse)
     rille_tensor *whole = rille_zeros(cx, RILLE_INT64, SHAPE(2));
     EXPECT_STATUS(cx, STEP(O(.kind = RILLE_SGD), 1, &whole, NULL, steps), RILLE_ERROR_DTYPE,
                   "sgd: parameter 0 is int64; a floating leaf expected");
+    rille_tensor *twice[] = {v, p, p}, *momenta[] = {rille_zeros(cx, RILLE_FLOAT32, SHAPE(4)), p};
+    for (int i = 0; i < 3; i++)
+        rille_set_gradient(twice[i], rille_zeros(cx, RILLE_FLOAT32, SHAPE(i == 0 ? 4 : 3)));
+    EXPECT_STATUS(cx, STEP(O(.kind = RILLE_SGD), 3, twice, NULL, ((int64_t[3]){0})), RILLE_ERROR_ARGUMENT,
+                  "sgd: parameters 1 and 2, or their states, share memory");
+    EXPECT_STATUS(cx, STEP(O(.kind = RILLE_SGD, .momentum = 0.5), 2, twice, momenta, ((int64_t[2]){0})), RILLE_ERROR_ARGUMENT,
+                  "sgd: parameters 1 and 1, or their states, share memory");
     cr_expect_eq(STEP(O(.kind = RILLE_SGD), 0, NULL, NULL, NULL), RILLE_OK);
     rille_close(cx);
 }
@@ -316,6 +323,18 @@ Test(clip_grad_norm, does_not_leave_the_range)
             cr_expect_eq(rille_clip_grad_norm(cx, 1, &p, INFINITY, order, false, &total), RILLE_OK);
             EXPECT_NEAR(total, expected, 1e-14 * expected + 0x1p-1074);
         }
+    rille_close(cx);
+}
+
+/* Where every power is 0, the norm is the largest element. */
+Test(clip_grad_norm, of_a_large_order)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_tensor *p = with_gradient(cx, RILLE_FLOAT32, 2, -1);
+    double total;
+    cr_expect_eq(rille_clip_grad_norm(cx, 1, &p, 1, 2000, false, &total), RILLE_OK);
+    cr_expect_eq(total, 2);
+    EXPECT_VALUES(rille_gradient(p), (float)(2 / (2 + 1e-6)), (float)(-1 / (2 + 1e-6)));
     rille_close(cx);
 }
 
