@@ -157,6 +157,7 @@ static named sorted(lua_State *L, int argument, const char *what)
         lua_pushvalue(L, -2);
         lua_rawseti(L, -4, n);
     }
+    list.count = n; /* a finalizer may have taken some away since they were counted */
     qsort(list.key, (size_t)n, sizeof list.key[0], compare_texts);
     lua_createtable(L, n, 0);
     list.values = lua_gettop(L);
