@@ -159,21 +159,27 @@ static char *follow_links(const char *path)
     return NULL;
 }
 
-/* A new file beside the target, as readable as the one that it will replace. */
+/* A new file in the target's folder, as readable as the one that it will replace. Its name is short: the target's may be as long
+ * as names can be. */
 static int create_partial(rl_sink *sink, const struct stat *replaced)
 {
-    size_t size = strlen(sink->target) + 48;
+    const char *slash = strrchr(sink->target, '/');
+    const size_t folder = slash == NULL ? 0 : (size_t)(slash + 1 - sink->target), size = folder + 64;
     sink->partial = malloc(size);
-    for (unsigned i = 0; sink->partial != NULL && i < 1000; i++) {
-        snprintf(sink->partial, size, "%s.%ld-%u.part", sink->target, (long)getpid(), i);
-        int file = open(sink->partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (file < 0 && errno == EEXIST)
-            continue;
-        if (file >= 0 && replaced != NULL && fchmod(file, replaced->st_mode & 07777) != 0)
-            errno = 0; /* a file system without modes is no reason to fail */
-        return file;
+    int file = -1;
+    for (unsigned i = 0; sink->partial != NULL && file < 0 && (i == 0 || (errno == EEXIST && i < 1000)); i++) {
+        snprintf(sink->partial, size, "%.*s.rille-%ld-%u.part", (int)folder, sink->target, (long)getpid(), i);
+        file = open(sink->partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     }
-    return -1;
+    if (file < 0) {
+        const int why = errno;
+        free(sink->partial); /* the last name that was tried is another's */
+        sink->partial = NULL;
+        errno = why;
+    } else if (replaced != NULL && fchmod(file, replaced->st_mode & 07777) != 0) {
+        errno = 0; /* a file system without modes is no reason to fail */
+    }
+    return file;
 }
 
 bool rl_sink_open(rille_context *cx, const char *operation, const char *path, rl_sink *sink)

@@ -630,6 +630,35 @@ Test(files, stay_as_they_are_where_the_disk_is_full)
     rille_close(cx);
 }
 
+Test(files, may_have_the_longest_name)
+{
+    rille_context *cx = open_with(1, 0);
+    char longest[sizeof folder + 1 + 255];
+    snprintf(longest, sizeof longest, "%s/%0255d", folder, 1);
+    cr_expect_eq(rille_write_file(cx, longest, "good", 4), RILLE_OK, "%s", rille_error(cx));
+    cr_expect_eq(unlink(longest), 0);
+    rille_close(cx);
+}
+
+/* Names that others have taken are left to them. */
+Test(files, of_others_stay)
+{
+    enum { TAKEN = 1000 };
+    rille_context *cx = open_with(1, 0);
+    char other[sizeof folder + 64], message[160];
+    for (int i = 0; i < TAKEN; i++) {
+        snprintf(other, sizeof other, "%s/.rille-%ld-%d.part", folder, (long)getpid(), i);
+        cr_assert_eq(close(open(other, O_WRONLY | O_CREAT, 0600)), 0);
+    }
+    snprintf(message, sizeof message, "write_file: cannot write '%s': File exists", path);
+    EXPECT_STATUS(cx, rille_write_file(cx, path, "x", 1), RILLE_ERROR_IO, message);
+    for (int i = 0; i < TAKEN; i++) {
+        snprintf(other, sizeof other, "%s/.rille-%ld-%d.part", folder, (long)getpid(), i);
+        cr_expect_eq(unlink(other), 0, "%s is gone", other);
+    }
+    rille_close(cx);
+}
+
 Test(files, take_their_place_at_once)
 {
     rille_context *cx = open_with(1, 0);
