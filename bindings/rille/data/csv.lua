@@ -161,7 +161,7 @@ local function take_names(path, columns, header)
 end
 
 local function add_target(result, path, name, cells, numbers, missing, o)
-    for i, cell in ipairs(cells) do
+    for _, cell in ipairs(cells) do
         if missing[cell] then
             check.fail("csv: %s: the target '%s' has missing values", path, name)
         end
