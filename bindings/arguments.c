@@ -176,6 +176,8 @@ rille_activation rlua_activation(lua_State *L, int argument)
         rlua_bad_type(L, argument, "name or entry of an activation");
     const char *name = lua_tostring(L, -1);
     rille_activation act = rille_activation_find(name);
+    if ((int)act < 0 && rlua_own_activation(L, argument))
+        rlua_bad_argument(L, argument, "activation '%s' is the script's own; a built-in one is expected here", name);
     if ((int)act < 0)
         rlua_bad_argument(L, argument, "no activation '%s'%s", name, rlua_did_you_mean(L, rlua_nearest_activation(L, name)));
     return act;

@@ -9,7 +9,7 @@
 __attribute__((visibility("default"))) int luaopen_rille_process(lua_State *L);
 
 /* restart(words, name, value): this process becomes the program words[1], sought along PATH, with the words as its arguments and
- * name=value in its environment. Where that cannot be had, returns nil and why, and the environment is as it was. */
+ * name=value in its environment. Where that cannot be had, returns nil and why, and the environment is as it was */
 static int restart(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -23,10 +23,14 @@ static int restart(lua_State *L)
         words[i] = (char *)luaL_checkstring(L, -1); /* execvp does not write to them, whatever its prototype says */
     }
     words[count] = NULL;
+    const char *before = lua_pushstring(L, getenv(name)); /* nil and NULL where it is not set */
     if (setenv(name, value, 1) == 0) {
         execvp(words[0], words);
         const int why = errno;
-        unsetenv(name);
+        if (before == NULL)
+            unsetenv(name);
+        else
+            setenv(name, before, 1);
         errno = why;
     }
     lua_pushnil(L);

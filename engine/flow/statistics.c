@@ -334,7 +334,7 @@ rille_status rille_measure_saturated(rille_tensor *x, rille_activation act, cons
 rille_status rille_measure_dead(rille_tensor *y, double *share)
 {
     rille_context *cx = rl_enter("measure_dead", RL_LIST(y));
-    rille_statistics statistics;
+    rille_statistics statistics = {.count = 0};
     if (cx == NULL)
         return RILLE_ERROR_NULL;
     if (y->rank == 0)

@@ -87,7 +87,7 @@ static range windows_with(const rl_axis *a, int64_t k, int64_t first, int64_t co
         const range rows = inside_of(&axis[RL_ROWS], row);                                                                     \
         const rl_axis *a = &axis[RL_COLUMNS];                                                                                  \
         int64_t at[WINDOWS];                                                                                                   \
-        T best[WINDOWS];                                                                                                       \
+        T best[WINDOWS] = {0};                                                                                                 \
         for (int64_t first = 0, count; first < a->out; first += count) {                                                       \
             count = together(a, first);                                                                                        \
             if (v == x) {                                                                                                      \
@@ -104,7 +104,7 @@ static range windows_with(const rl_axis *a, int64_t k, int64_t first, int64_t co
     {                                                                                                                          \
         const rl_axis *a = &axis[RL_COLUMNS];                                                                                  \
         int64_t at[WINDOWS];                                                                                                   \
-        T best[WINDOWS];                                                                                                       \
+        T best[WINDOWS] = {0};                                                                                                 \
         for (int64_t i = 0; i < axis[RL_ROWS].in * a->in; i++)                                                                 \
             ((T *)dx)[i] = 0;                                                                                                  \
         for (int64_t row = 0; row < axis[RL_ROWS].out; row++)                                                                  \

@@ -34,6 +34,9 @@ describe("rille", function()
         local restart = require("rille.process").restart
         assert.same({ nil, "No such file or directory" }, { restart({ "/nowhere/lua" }, "RILLE_NOTHING", "1") })
         assert.is_nil(os.getenv("RILLE_NOTHING"))
+        local path = os.getenv("PATH")
+        assert.same({ nil, "No such file or directory" }, { restart({ "/nowhere/lua" }, "PATH", "/nowhere") })
+        assert.equal(path, os.getenv("PATH"))
         assert.has_error(function() restart({}, "RILLE_NOTHING", "1") end, "bad argument #1 to 'restart' (no words)")
     end)
 

@@ -581,6 +581,8 @@ expect("gradient flow", {
     { "flow.isometry('tanh')", "bad argument #2 to 'isometry' (option 'depth': positive integer expected, got nil)" },
     { "flow.isometry('tanh', {depth=5, weights='sparse'})",
         "bad argument #2 to 'isometry' (option 'weights': 'gaussian' or 'orthogonal' expected, got 'sparse')" },
+    { "rille.activation{name='errors_own', f=rille.relu}; rille.flat_intervals('errors_own', 0.1)",
+        "bad argument #1 to 'flat_intervals' (activation 'errors_own' is the script's own; a built-in one is expected here)" },
     { "flow.gradient_flow(net)", "no 'gradient_flow' in rille.flow; did you mean 'gradient_map'?" },
 })
 

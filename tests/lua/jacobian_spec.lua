@@ -264,7 +264,8 @@ describe("flow.isometry", function()
 
     it("says what does not fit", function()
         for message, arguments in pairs {
-            ["bad argument #1 to 'isometry' (name, entry or module of an activation expected, got nil)"] = { nil, { depth = 1 } },
+            ["bad argument #1 to 'isometry' (name, entry or module of an activation expected, got nil)"] =
+                { nil, { depth = 1 } },
             ["no activation 'rleu'; did you mean 'relu'?"] = { "rleu", { depth = 1 } },
             ["bad argument #2 to 'isometry' (option 'depth': positive integer expected, got nil)"] = { "relu" },
             ["bad argument #2 to 'isometry' (option 'weights': 'gaussian' or 'orthogonal' expected, got 'uniform')"] = { "relu",

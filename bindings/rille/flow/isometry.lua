@@ -47,12 +47,12 @@ local function edge(weights, depth, p)
     return (1 + z) / z * ((1 + z / p) / (1 + z)) ^ depth
 end
 
---- What is expected of a critical net of `activation` (as flow.theory's: a name, an entry or a module). options: depth, how many
--- layers; weights ("gaussian" or "orthogonal"); q (1), the variance of its pre-activations, which nets of identity and relu
--- keep whatever it is; parameters (table by name). Returns { activation =, depth =, weights =, q =; sigma_w =, sigma_b =, to make
--- the net with; length =, the mean square of the elements of an input that has q from the first layer on; mean_square = 1 and
--- variance =, of the eigenvalues of J J^T; largest =, their upper edge, where it is known: if f' takes no value but 0 and one
--- other }. Raises where no sigma_b keeps q.
+--- What is expected of a critical net of `activation` (as flow.theory's: a name, an entry or a module). options: depth, how
+-- many layers; weights ("gaussian" or "orthogonal"); q (1), the variance of its pre-activations, which nets of identity and
+-- relu keep whatever it is; parameters (table by name). Returns { activation =, depth =, weights =, q =; sigma_w =, sigma_b =,
+-- to make the net with; length =, the mean square of the elements of an input that has q from the first layer on;
+-- mean_square = 1 and variance =, of the eigenvalues of J J^T; largest =, their upper edge, where it is known: if f' takes no
+-- value but 0 and one other }. Raises where no sigma_b keeps q.
 function isometry.isometry(activation, options)
     options = check.options(2, "isometry", options, { depth = { "number" }, weights = "gaussian", q = 1,
         parameters = { "table" } })
