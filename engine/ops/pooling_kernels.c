@@ -86,7 +86,7 @@ static range windows_with(const rl_axis *a, int64_t k, int64_t first, int64_t co
     {                                                                                                                          \
         const range rows = inside_of(&axis[RL_ROWS], row);                                                                     \
         const rl_axis *a = &axis[RL_COLUMNS];                                                                                  \
-        int64_t at[WINDOWS];                                                                                                   \
+        int64_t at[WINDOWS] = {0};                                                                                             \
         T best[WINDOWS] = {0};                                                                                                 \
         for (int64_t first = 0, count; first < a->out; first += count) {                                                       \
             count = together(a, first);                                                                                        \
@@ -103,7 +103,7 @@ static range windows_with(const rl_axis *a, int64_t k, int64_t first, int64_t co
     static void spread_##T(const rl_axis *axis, const void *x, const void *g, void *dx)                                        \
     {                                                                                                                          \
         const rl_axis *a = &axis[RL_COLUMNS];                                                                                  \
-        int64_t at[WINDOWS];                                                                                                   \
+        int64_t at[WINDOWS] = {0};                                                                                             \
         T best[WINDOWS] = {0};                                                                                                 \
         for (int64_t i = 0; i < axis[RL_ROWS].in * a->in; i++)                                                                 \
             ((T *)dx)[i] = 0;                                                                                                  \
