@@ -2,12 +2,12 @@
  * the chunks are folded in order, so the result does not depend on the number of threads. */
 #include "flow/kernels.h"
 #include "ops/ops.h"
+#include "tensor/extent.h"
 
 #include "base/memory.h"
 #include "base/parallel.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 rl_power_of_two rl_power_of_two_at(int e)
@@ -246,21 +246,22 @@ static rille_status check_pair(rille_context *cx, int i, const rille_tensor *t, 
     return RILLE_OK;
 }
 
-static int by_place(const void *a, const void *b)
+/* Two threads may not write to one place. */
+static rille_status check_previous_apart(rille_context *cx, int count, rille_tensor *const *previous)
 {
-    const char *left = ((const subject *)a)->previous, *right = ((const subject *)b)->previous;
-    return (left > right) - (left < right);
-}
-
-/* Two threads may not write to one place. Sorts what it looks at. */
-static bool overlap(int count, subject *sorted)
-{
-    qsort(sorted, (size_t)count, sizeof *sorted, by_place);
-    for (int i = 1; i < count; i++)
-        if (sorted[i - 1].previous + sorted[i - 1].n * rille_dtype_size(sorted[i - 1].dtype) > sorted[i].previous &&
-            sorted[i].n > 0)
-            return true;
-    return false;
+    const size_t n = (size_t)count, bytes = n * sizeof(rl_extent);
+    rl_extent *list = rl_allocate(cx, bytes);
+    if (list == NULL)
+        return RILLE_ERROR_MEMORY;
+    size_t filled = 0;
+    for (int i = 0; i < count; i++)
+        if (previous[i]->numel > 0)
+            list[filled++] = rl_extent_of(previous[i], i);
+    const bool apart = rl_first_overlap(filled, list) == NULL;
+    rl_release(cx, list, bytes);
+    return apart ? RILLE_OK
+                 : rl_fail(cx, RILLE_ERROR_ARGUMENT,
+                           "measure_changes: two of the tensors are compared with one in the same memory");
 }
 
 rille_status rille_measure_changes(rille_context *cx, int count, rille_tensor *const *tensors, rille_tensor *const *previous,
@@ -273,23 +274,21 @@ rille_status rille_measure_changes(rille_context *cx, int count, rille_tensor *c
     rille_status status = RILLE_OK;
     for (int i = 0; status == RILLE_OK && i < count; i++)
         status = check_pair(cx, i, tensors[i], previous[i]);
+    if (status == RILLE_OK)
+        status = check_previous_apart(cx, count, previous);
     const size_t most = count > 0 ? (size_t)count : 1;
-    subject *subjects = status != RILLE_OK ? NULL : rl_allocate_zeroed(cx, 2 * most * sizeof *subjects);
+    subject *subjects = status != RILLE_OK ? NULL : rl_allocate_zeroed(cx, most * sizeof *subjects);
     if (subjects == NULL)
         return status == RILLE_OK ? RILLE_ERROR_MEMORY : status;
-    for (int i = 0; i < count; i++)
-        subjects[i] = subjects[most + (size_t)i] = (subject){.dtype = tensors[i]->dtype,
-                                                             .x = rl_data(tensors[i]),
-                                                             .previous = rl_data(previous[i]),
-                                                             .n = (size_t)tensors[i]->numel};
-    if (overlap(count, subjects + most))
-        status =
-            rl_fail(cx, RILLE_ERROR_ARGUMENT, "measure_changes: two of the tensors are compared with one in the same memory");
-    for (int i = 0; status == RILLE_OK && i < count; i++)
+    for (int i = 0; i < count; i++) {
+        subjects[i] = (subject){.dtype = tensors[i]->dtype,
+                                .x = rl_data(tensors[i]),
+                                .previous = rl_data(previous[i]),
+                                .n = (size_t)tensors[i]->numel};
         rille_touch(previous[i]);
-    if (status == RILLE_OK)
-        status = measure_subjects(cx, "measure_changes", count, subjects, statistics);
-    rl_release(cx, subjects, 2 * most * sizeof *subjects);
+    }
+    status = measure_subjects(cx, "measure_changes", count, subjects, statistics);
+    rl_release(cx, subjects, most * sizeof *subjects);
     return status;
 }
 

@@ -1,5 +1,6 @@
 /* Optimisers: one step of all parameters. rille.h has their formulas and where they come from. */
 #include "ops/ops.h"
+#include "tensor/extent.h"
 
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -7,7 +8,6 @@
 
 #include <math.h>
 #include <stddef.h>
-#include <stdlib.h>
 
 /* ---- What each of them is ---- */
 
@@ -217,45 +217,26 @@ static rille_status add_span(rille_context *cx, const rille_optimizer_options *o
     return RILLE_OK;
 }
 
-typedef struct extent { /* of what a step writes */
-    const char *begin, *end;
-    int place; /* of the parameter that it is, or is kept beside */
-} extent;
-
-static extent extent_of(const rille_tensor *t, int place)
-{
-    const char *begin = (const char *)rl_data(t);
-    return (extent){begin, begin + (size_t)t->numel * rille_dtype_size(t->dtype), place};
-}
-
-static int compare_extents(const void *a, const void *b)
-{
-    const extent *x = a, *y = b;
-    return x->begin == y->begin ? x->place - y->place : x->begin < y->begin ? -1 : 1;
-}
-
-/* Threads write to all parameters and states at once: no two of them may share memory. In ascending order any that do have
- * neighbours that do. */
+/* Threads write to all parameters and states at once: no two of them may share memory. */
 static rille_status check_apart(rille_context *cx, const char *kind, const step_work *w)
 {
-    const size_t bytes = (size_t)w->count * (size_t)(1 + w->states) * sizeof(extent);
-    extent *list = bytes == 0 ? NULL : rl_allocate(cx, bytes);
+    const size_t bytes = (size_t)w->count * (size_t)(1 + w->states) * sizeof(rl_extent);
+    rl_extent *list = bytes == 0 ? NULL : rl_allocate(cx, bytes);
     if (list == NULL)
         return bytes == 0 ? RILLE_OK : RILLE_ERROR_MEMORY;
     size_t n = 0;
     for (int i = 0; i < w->count; i++) {
         const span *s = &w->span[i];
-        list[n++] = extent_of(s->p, s->place);
+        list[n++] = rl_extent_of(s->p, s->place);
         for (int k = 0; k < RILLE_MAX_OPTIMIZER_STATES; k++)
             if (s->state[k] != NULL)
-                list[n++] = extent_of(s->state[k], s->place);
+                list[n++] = rl_extent_of(s->state[k], s->place);
     }
-    qsort(list, n, sizeof *list, compare_extents);
+    const rl_extent *second = rl_first_overlap(n, list);
     rille_status status = RILLE_OK;
-    for (size_t i = 1; status == RILLE_OK && i < n; i++)
-        if (list[i].begin < list[i - 1].end)
-            status = rl_fail(cx, RILLE_ERROR_ARGUMENT, "%s: parameters %d and %d, or their states, share memory", kind,
-                             list[i - 1].place + cx->options.index_base, list[i].place + cx->options.index_base);
+    if (second != NULL)
+        status = rl_fail(cx, RILLE_ERROR_ARGUMENT, "%s: parameters %d and %d, or their states, share memory", kind,
+                         second[-1].place + cx->options.index_base, second->place + cx->options.index_base);
     rl_release(cx, list, bytes);
     return status;
 }
