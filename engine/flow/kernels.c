@@ -82,22 +82,86 @@ typedef struct sums {
         }                                                                                                                      \
         return (sums){folded(first), folded(second)};                                                                          \
     }
-#define AS_IT_IS(x) (double)(x)
 #define FINITE(x) (fabs((double)(x)) < (double)INFINITY ? (double)(x) : origin)
 #define SCALED(x) (fabs(x) < (double)INFINITY ? rl_scaled(x, down) : origin)
-DEFINE_SUMS(sums_of_finite, float, AS_IT_IS)
 DEFINE_SUMS(sums_of_float, float, FINITE)
 DEFINE_SUMS(sums_of_double, double, SCALED)
 
-/* Around the middle of what is there, so that a mean far from 0 takes nothing from the deviations. */
+/* Both counts of elements that are small, for which there is rarely a reason. */
+static void count_small(size_t n, const float *x, rl_moments *m)
+{
+    int32_t zeros = 0, small = 0;
+#pragma omp simd reduction(+ : zeros, small)
+    for (size_t i = 0; i < n; i++) {
+        zeros += x[i] == 0 ? 1 : 0;
+        small += fabsf(x[i]) < FLT_MIN ? 1 : 0;
+    }
+    m->zeros = zeros;
+    m->subnormals = small - zeros;
+}
+
+/* All in one pass; false where not all are finite. Sums are of deviations from the first element: being one of the sample, it
+ * is at most sqrt(n) standard deviations from the mean, so that the subtraction at the end costs no more than n 2^-53. */
+static bool moments_of_finite(size_t n, const float *x, rl_moments *m)
+{
+    double first[LANES] = {0}, second[LANES] = {0};
+    float least[LANES], most[LANES], smallest[LANES];
+    const float start = x[0];
+    const double origin = (double)start, count = (double)n;
+    for (size_t k = 0; k < LANES; k++) {
+        least[k] = most[k] = start;
+        smallest[k] = fabsf(start);
+    }
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+#pragma omp simd
+        for (size_t k = 0; k < LANES; k++) {
+            const float value = x[i + k], size = fabsf(value);
+            const double d = (double)value - origin;
+            first[k] += d;
+            second[k] += d * d;
+            least[k] = value < least[k] ? value : least[k];
+            most[k] = value > most[k] ? value : most[k];
+            smallest[k] = size < smallest[k] ? size : smallest[k];
+        }
+    for (size_t k = 0; i + k < n; k++) {
+        const float value = x[i + k];
+        const double d = (double)value - origin;
+        first[k] += d;
+        second[k] += d * d;
+        least[k] = fminf(value, least[k]);
+        most[k] = fmaxf(value, most[k]);
+        smallest[k] = fminf(fabsf(value), smallest[k]);
+    }
+    for (size_t k = 1; k < LANES; k++) {
+        least[0] = fminf(least[0], least[k]);
+        most[0] = fmaxf(most[0], most[k]);
+        smallest[0] = fminf(smallest[0], smallest[k]);
+    }
+    const double sum = folded(first), squares = folded(second);
+    if (!(squares < (double)INFINITY))
+        return false;
+    *m = (rl_moments){.finite = (int64_t)n,
+                      .min = (double)least[0],
+                      .max = (double)most[0],
+                      .mean = origin + sum / count,
+                      .deviation = fmax(0, squares - sum * (sum / count))};
+    if (smallest[0] < FLT_MIN)
+        count_small(n, x, m);
+    return true;
+}
+
+/* Around the middle of what is there, where that is not all. */
 static void moments_float(size_t n, const void *data, rl_moments *m)
 {
     const float *x = data;
+    if (moments_of_finite(n, x, m))
+        return;
     classify_float(n, x, m);
     if (m->finite == 0)
         return;
     const double origin = 0.5 * (m->min + m->max), count = (double)m->finite;
-    const sums s = (m->finite == (int64_t)n ? sums_of_finite : sums_of_float)(n, x, (rl_power_of_two){1, 1}, origin);
+    const sums s = sums_of_float(n, x, (rl_power_of_two){1, 1}, origin);
     m->mean = origin + s.first / count;
     m->deviation = fmax(0, s.second - s.first * (s.first / count));
 }
