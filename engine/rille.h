@@ -602,6 +602,10 @@ RILLE_API rille_status rille_measure(rille_tensor *t, rille_statistics *statisti
  * or the intervals in which its elements are counted. */
 RILLE_API rille_status rille_measure_many(rille_context *cx, int count, rille_tensor *const *tensors, const rille_intervals *const *within,
                                           rille_statistics *statistics);
+/* Measures t now, while its elements are in cache, and t's gradient, where t is to have one, when the next backward puts it there.
+ * What was found is kept with both, and saves the calls above the reading of elements that were not written to since; the results
+ * are the same. within: NULL, or the intervals in which t's elements are counted. */
+RILLE_API rille_status rille_measure_early(rille_tensor *t, const rille_intervals *within);
 /* Statistics of tensors[i] - previous[i], after which previous[i] holds what tensors[i] does: how far an optimiser moved its
  * parameters since the last call. Contiguous, floating, of one shape and dtype. */
 RILLE_API rille_status rille_measure_changes(rille_context *cx, int count, rille_tensor *const *tensors, rille_tensor *const *previous,

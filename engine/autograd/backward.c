@@ -98,6 +98,19 @@ static bool accumulate_kept(rille_tensor **sum, rille_tensor *g, bool create_gra
     return own != NULL && accumulate(sum, own);
 }
 
+/* Into t's own gradient. */
+static bool put_gradient(rille_tensor *t, rille_tensor *g, bool create_graph)
+{
+    if (!accumulate_kept(&t->gradient, g, create_graph))
+        return false;
+    if (t->on_gradient != NULL) {
+        void (*call)(rille_tensor *) = t->on_gradient;
+        t->on_gradient = NULL;
+        call(t->gradient);
+    }
+    return true;
+}
+
 typedef struct walk {
     rille_context *context;
     bool create_graph;
@@ -110,7 +123,7 @@ static bool deliver_to_leaf(const walk *w, rille_tensor *leaf, rille_tensor *g)
 {
     if (leaf->capture != NULL)
         return accumulate_kept(leaf->capture, g, w->create_graph);
-    return !w->to_leaves || accumulate_kept(&leaf->gradient, g, w->create_graph);
+    return !w->to_leaves || put_gradient(leaf, g, w->create_graph);
 }
 
 static bool deliver(walk *w, rl_edge *edge, rille_tensor *g)
@@ -199,7 +212,7 @@ static bool visit(walk *w, rl_node *node)
         return false;
     rille_tensor *g = node->gradient;
     if (node->output != NULL && node->output->retain_grad && w->to_leaves &&
-        !accumulate_kept(&node->output->gradient, g, w->create_graph))
+        !put_gradient(node->output, g, w->create_graph))
         return false;
     if (node->capture != NULL && !accumulate_kept(node->capture, g, w->create_graph))
         return false;

@@ -87,7 +87,7 @@ typedef struct sums {
 DEFINE_SUMS(sums_of_float, float, FINITE)
 DEFINE_SUMS(sums_of_double, double, SCALED)
 
-/* Both counts of elements that are small, for which there is rarely a reason. */
+/* Zeros and subnormals, which most tensors have none of. */
 static void count_small(size_t n, const float *x, rl_moments *m)
 {
     int32_t zeros = 0, small = 0;
@@ -100,62 +100,71 @@ static void count_small(size_t n, const float *x, rl_moments *m)
     m->subnormals = small - zeros;
 }
 
-/* All in one pass; false where not all are finite. Sums are of deviations from the first element: being one of the sample, it
- * is at most sqrt(n) standard deviations from the mean, so that the subtraction at the end costs no more than n 2^-53. */
-static bool moments_of_finite(size_t n, const float *x, rl_moments *m)
+/* The square of a float is exact in double, so that a fused multiply-add has the bits of a product and a sum. */
+#ifdef FP_FAST_FMA
+#define ADD_SQUARE(sum, x) fma(x, x, sum)
+#else
+#define ADD_SQUARE(sum, x) ((sum) + (x) * (x))
+#endif
+
+static inline float lower(float a, float b)
+{
+    return a < b ? a : b;
+}
+
+static inline float higher(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+/* All in one pass; false where not all are finite, or where they are so much alike that sum x^2 - n mean^2 would lose more than
+ * ten bits of the 53. */
+static bool moments_of_most(size_t n, const float *x, rl_moments *m)
 {
     double first[LANES] = {0}, second[LANES] = {0};
     float least[LANES], most[LANES], smallest[LANES];
-    const float start = x[0];
-    const double origin = (double)start, count = (double)n;
     for (size_t k = 0; k < LANES; k++) {
-        least[k] = most[k] = start;
-        smallest[k] = fabsf(start);
+        least[k] = most[k] = x[0];
+        smallest[k] = fabsf(x[0]);
     }
     size_t i = 0;
     for (; i + LANES <= n; i += LANES)
 #pragma omp simd
         for (size_t k = 0; k < LANES; k++) {
-            const float value = x[i + k], size = fabsf(value);
-            const double d = (double)value - origin;
-            first[k] += d;
-            second[k] += d * d;
-            least[k] = value < least[k] ? value : least[k];
-            most[k] = value > most[k] ? value : most[k];
-            smallest[k] = size < smallest[k] ? size : smallest[k];
+            const float value = x[i + k];
+            first[k] += (double)value;
+            second[k] = ADD_SQUARE(second[k], (double)value);
+            least[k] = lower(value, least[k]);
+            most[k] = higher(value, most[k]);
+            smallest[k] = lower(fabsf(value), smallest[k]);
         }
     for (size_t k = 0; i + k < n; k++) {
         const float value = x[i + k];
-        const double d = (double)value - origin;
-        first[k] += d;
-        second[k] += d * d;
-        least[k] = fminf(value, least[k]);
-        most[k] = fmaxf(value, most[k]);
-        smallest[k] = fminf(fabsf(value), smallest[k]);
+        first[k] += (double)value;
+        second[k] = ADD_SQUARE(second[k], (double)value);
+        least[k] = lower(value, least[k]);
+        most[k] = higher(value, most[k]);
+        smallest[k] = lower(fabsf(value), smallest[k]);
     }
     for (size_t k = 1; k < LANES; k++) {
-        least[0] = fminf(least[0], least[k]);
-        most[0] = fmaxf(most[0], most[k]);
-        smallest[0] = fminf(smallest[0], smallest[k]);
+        least[0] = lower(least[0], least[k]);
+        most[0] = higher(most[0], most[k]);
+        smallest[0] = lower(smallest[0], smallest[k]);
     }
-    const double sum = folded(first), squares = folded(second);
-    if (!(squares < (double)INFINITY))
+    const double sum = folded(first), squares = folded(second), mean = sum / (double)n, deviation = squares - sum * mean;
+    if (!(squares < (double)INFINITY) || deviation < 0x1p-10 * squares)
         return false;
-    *m = (rl_moments){.finite = (int64_t)n,
-                      .min = (double)least[0],
-                      .max = (double)most[0],
-                      .mean = origin + sum / count,
-                      .deviation = fmax(0, squares - sum * (sum / count))};
+    *m = (rl_moments){.finite = (int64_t)n, .min = (double)least[0], .max = (double)most[0], .mean = mean, .deviation = deviation};
     if (smallest[0] < FLT_MIN)
         count_small(n, x, m);
     return true;
 }
 
-/* Around the middle of what is there, where that is not all. */
+/* Around the middle of what is there, where one pass does not do. */
 static void moments_float(size_t n, const void *data, rl_moments *m)
 {
     const float *x = data;
-    if (moments_of_finite(n, x, m))
+    if (moments_of_most(n, x, m))
         return;
     classify_float(n, x, m);
     if (m->finite == 0)

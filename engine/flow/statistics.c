@@ -1,5 +1,6 @@
 /* What the gradient-flow tools measure of a tensor. Memory is read once: each chunk is summed up while it is in cache, and
  * the chunks are folded in order, so the result does not depend on the number of threads. */
+#include "flow/early.h"
 #include "flow/kernels.h"
 #include "ops/ops.h"
 #include "tensor/extent.h"
@@ -57,6 +58,7 @@ typedef struct subject {
     const rille_intervals *within;
     size_t n, units; /* elements; the size of the last dimension, 0 where there is none */
     size_t first;    /* of its chunks, among all */
+    rille_statistics *into;
 } subject;
 
 typedef struct chunk {
@@ -100,13 +102,13 @@ static void measure_chunks(void *work, size_t begin, size_t end)
 }
 
 /* Units that are 0 in every row. As long as fewer elements are 0 than there are rows, none is. */
-static rille_status count_dead(rille_context *cx, const subject *s, rille_statistics *statistics)
+static rille_status count_dead(rille_context *cx, const subject *s)
 {
     enum { AT_ONCE = 32 }; /* rows */
     const size_t rows = s->units == 0 ? 0 : s->n / s->units;
     if (rows == 0 && s->units > 0)
-        statistics->dead = (int64_t)s->units;
-    if (rows == 0 || (size_t)statistics->zeros < rows)
+        s->into->dead = (int64_t)s->units;
+    if (rows == 0 || (size_t)s->into->zeros < rows)
         return RILLE_OK;
     bool *alive = rl_allocate_zeroed(cx, s->units * sizeof *alive);
     if (alive == NULL)
@@ -120,12 +122,12 @@ static rille_status count_dead(rille_context *cx, const subject *s, rille_statis
         for (size_t j = 0; j < s->units; j++)
             dead += !alive[j];
     }
-    statistics->dead = (int64_t)dead;
+    s->into->dead = (int64_t)dead;
     rl_release(cx, alive, s->units * sizeof *alive);
     return RILLE_OK;
 }
 
-static void put_statistics(const subject *s, const chunk *chunks, rille_statistics *statistics)
+static void put_statistics(const subject *s, const chunk *chunks)
 {
     rl_moments m = {.min = INFINITY, .max = -INFINITY};
     int64_t within = 0;
@@ -134,7 +136,7 @@ static void put_statistics(const subject *s, const chunk *chunks, rille_statisti
         within += chunks[i].within;
     }
     const double n = (double)m.finite, log10_of_scale = m.scale * 0.30102999566398119521;
-    *statistics = (rille_statistics){
+    *s->into = (rille_statistics){
         .count = (int64_t)s->n,
         .mean = n > 0 ? scaled_by(m.mean, m.scale) : NAN,
         .std = n > 0 ? scaled_by(sqrt(m.deviation / n), m.scale) : NAN,
@@ -149,31 +151,41 @@ static void put_statistics(const subject *s, const chunk *chunks, rille_statisti
     };
 }
 
-static rille_status measure_subjects(rille_context *cx, const char *operation, int count, subject *subjects,
-                                     rille_statistics *statistics)
+/* In parallel, so many chunks at a time, many of which may be small, as hold a grain's elements together. */
+static rille_status measure_listed(rille_context *cx, const char *operation, int count, const subject *subjects,
+                                   size_t elements, size_t total, int *owner, chunk *chunks)
 {
+    const size_t grain = elements <= RL_GRAIN_MEDIUM ? total + 1 : rl_chunks(total, rl_chunks(elements, RL_GRAIN_MEDIUM));
+    for (int i = 0; i < count; i++)
+        for (size_t k = 0; k < rl_chunks(subjects[i].n, RL_MOST_MEASURED); k++)
+            owner[subjects[i].first + k] = i;
+    measure_work w = {subjects, owner, chunks};
+    rille_status status = rl_parallel_for(cx, operation, total, grain, measure_chunks, &w);
+    for (int i = 0; status == RILLE_OK && i < count; i++) {
+        put_statistics(&subjects[i], chunks + subjects[i].first);
+        status = count_dead(cx, &subjects[i]);
+    }
+    return status;
+}
+
+static rille_status measure_subjects(rille_context *cx, const char *operation, int count, subject *subjects)
+{
+    enum { FEW = 8 };
+    int few_owners[FEW];
+    chunk few[FEW];
     size_t total = 0, elements = 0;
     for (int i = 0; i < count; i++) {
         subjects[i].first = total;
         total += rl_chunks(subjects[i].n, RL_MOST_MEASURED);
         elements += subjects[i].n;
     }
-    /* so many chunks, many of which may be small, as hold a grain's elements together */
-    const size_t grain = elements <= RL_GRAIN_MEDIUM ? total + 1 : rl_chunks(total, rl_chunks(elements, RL_GRAIN_MEDIUM));
+    if (total <= FEW)
+        return measure_listed(cx, operation, count, subjects, elements, total, few_owners, few);
     int *owner = rl_allocate(cx, total * sizeof *owner);
     chunk *chunks = owner == NULL ? NULL : rl_allocate(cx, total * sizeof *chunks);
-    rille_status status = chunks == NULL ? RILLE_ERROR_MEMORY : RILLE_OK;
-    if (status == RILLE_OK) {
-        for (int i = 0; i < count; i++)
-            for (size_t k = 0; k < rl_chunks(subjects[i].n, RL_MOST_MEASURED); k++)
-                owner[subjects[i].first + k] = i;
-        measure_work w = {subjects, owner, chunks};
-        status = rl_parallel_for(cx, operation, total, grain, measure_chunks, &w);
-    }
-    for (int i = 0; status == RILLE_OK && i < count; i++) {
-        put_statistics(&subjects[i], chunks + subjects[i].first, &statistics[i]);
-        status = count_dead(cx, &subjects[i], &statistics[i]);
-    }
+    rille_status status = RILLE_ERROR_MEMORY;
+    if (chunks != NULL)
+        status = measure_listed(cx, operation, count, subjects, elements, total, owner, chunks);
     rl_release(cx, chunks, total * sizeof *chunks);
     rl_release(cx, owner, total * sizeof *owner);
     return status;
@@ -187,6 +199,16 @@ static rille_tensor *measurable(rille_tensor *t)
     if (dense != wide)
         rl_free_temporary(wide, t);
     return dense;
+}
+
+static subject subject_of(const rille_tensor *dense, const rille_intervals *within, rille_statistics *into)
+{
+    return (subject){.dtype = dense->dtype,
+                     .x = rl_data(dense),
+                     .n = (size_t)dense->numel,
+                     .units = dense->rank == 0 ? 0 : (size_t)dense->shape[dense->rank - 1],
+                     .within = within,
+                     .into = into};
 }
 
 rille_status rille_measure_many(rille_context *cx, int count, rille_tensor *const *tensors,
@@ -205,19 +227,23 @@ rille_status rille_measure_many(rille_context *cx, int count, rille_tensor *cons
     subject *subjects = rl_allocate_zeroed(cx, most * sizeof *subjects);
     rille_tensor **dense = rl_allocate_zeroed(cx, most * sizeof *dense);
     rille_status status = subjects == NULL || dense == NULL ? RILLE_ERROR_MEMORY : RILLE_OK;
+    int listed = 0;
     for (int i = 0; status == RILLE_OK && i < count; i++) {
-        dense[i] = tensors[i] == NULL ? NULL : measurable(tensors[i]);
+        const rille_intervals *counted = within == NULL ? NULL : within[i];
+        if (tensors[i] != NULL && rl_kept_statistics(tensors[i], counted, &statistics[i]))
+            continue;
+        subject *s = &subjects[listed++];
+        s->into = &statistics[i];
+        if (tensors[i] == NULL)
+            continue;
+        dense[i] = measurable(tensors[i]);
         if (dense[i] != NULL)
-            subjects[i] = (subject){.dtype = dense[i]->dtype,
-                                    .x = rl_data(dense[i]),
-                                    .n = (size_t)dense[i]->numel,
-                                    .units = dense[i]->rank == 0 ? 0 : (size_t)dense[i]->shape[dense[i]->rank - 1],
-                                    .within = within == NULL ? NULL : within[i]};
-        else if (tensors[i] != NULL)
+            *s = subject_of(dense[i], counted, &statistics[i]);
+        else
             status = rille_error_status(cx);
     }
     if (status == RILLE_OK)
-        status = measure_subjects(cx, "measure_many", count, subjects, statistics);
+        status = measure_subjects(cx, "measure_many", listed, subjects);
     for (int i = 0; dense != NULL && i < count; i++)
         if (dense[i] != NULL)
             rl_free_temporary(dense[i], tensors[i]);
@@ -226,10 +252,23 @@ rille_status rille_measure_many(rille_context *cx, int count, rille_tensor *cons
     return status;
 }
 
+rille_status rl_measure_one(const char *operation, rille_tensor *t, const rille_intervals *within, rille_statistics *statistics)
+{
+    rille_tensor *dense = measurable(t);
+    if (dense == NULL)
+        return rille_error_status(t->context);
+    subject s = subject_of(dense, within, statistics);
+    const rille_status status = measure_subjects(t->context, operation, 1, &s);
+    rl_free_temporary(dense, t);
+    return status;
+}
+
 rille_status rille_measure(rille_tensor *t, rille_statistics *statistics)
 {
     rille_context *cx = rl_enter("measure", RL_LIST(t));
-    return cx == NULL ? RILLE_ERROR_NULL : rille_measure_many(cx, 1, &t, NULL, statistics);
+    if (cx == NULL)
+        return RILLE_ERROR_NULL;
+    return rl_kept_statistics(t, NULL, statistics) ? RILLE_OK : rl_measure_one("measure", t, NULL, statistics);
 }
 
 static rille_status check_pair(rille_context *cx, int i, const rille_tensor *t, const rille_tensor *previous)
@@ -284,10 +323,11 @@ rille_status rille_measure_changes(rille_context *cx, int count, rille_tensor *c
         subjects[i] = (subject){.dtype = tensors[i]->dtype,
                                 .x = rl_data(tensors[i]),
                                 .previous = rl_data(previous[i]),
-                                .n = (size_t)tensors[i]->numel};
+                                .n = (size_t)tensors[i]->numel,
+                                .into = &statistics[i]};
         rille_touch(previous[i]);
     }
-    status = measure_subjects(cx, "measure_changes", count, subjects, statistics);
+    status = measure_subjects(cx, "measure_changes", count, subjects);
     rl_release(cx, subjects, most * sizeof *subjects);
     return status;
 }

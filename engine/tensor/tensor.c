@@ -103,6 +103,7 @@ void rl_drop(rille_tensor *t)
             t->node->output = NULL;
         rl_node_drop(t->node);
         rl_hooks_free(t->context, t->hooks);
+        rl_release(t->context, t->measured, sizeof *t->measured);
         drop_storage(t->context, t->storage);
         rl_release(t->context, t, sizeof *t);
         t = gradient;

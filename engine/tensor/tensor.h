@@ -11,6 +11,13 @@ typedef struct rl_storage {
     char *data;
 } rl_storage;
 
+/* What was measured of a tensor while its elements were in cache (flow/early.c): true until the storage's version moves on. */
+typedef struct rl_measured {
+    uint64_t version;
+    rille_statistics statistics;
+    rille_intervals within; /* what statistics.within counts; its count is 0 where nothing does */
+} rl_measured;
+
 struct rille_tensor {
     rille_context *context;
     rl_storage *storage;
@@ -31,6 +38,8 @@ struct rille_tensor {
     rille_tensor *gradient;
     rille_tensor **capture; /* where the running rille_grad wants this leaf's gradient */
     struct rl_hooks *hooks; /* of a leaf; NULL where it has none */
+    rl_measured *measured;  /* NULL: nothing was */
+    void (*on_gradient)(rille_tensor *gradient); /* called once, with the gradient that the next backward puts here; or NULL */
 };
 
 enum { RL_MOST_INPUTS = 2 + RILLE_MAX_PARAMETERS }; /* of one operation */

@@ -135,6 +135,76 @@ Test(measure_many, gives_what_one_at_a_time_gives_and_nothing_for_what_is_not_th
     rille_close(cx);
 }
 
+/* ---- Early ---- */
+
+/* Whether what is kept with t, or read now, is what a copy of t measures. */
+static void expect_as_measured_anew(rille_context *cx, rille_tensor *t, const rille_intervals *within)
+{
+    rille_statistics now, anew;
+    rille_tensor *copy = rille_clone(rille_detach(t));
+    memset(&now, 0, sizeof now);
+    memset(&anew, 0, sizeof anew);
+    cr_assert_eq(rille_measure_many(cx, 1, &t, &within, &now), RILLE_OK);
+    cr_assert_eq(rille_measure_many(cx, 1, &copy, &within, &anew), RILLE_OK);
+    cr_expect_eq(memcmp(&now, &anew, sizeof now), 0, "mean %.17g instead of %.17g", now.mean, anew.mean);
+}
+
+Test(measure_early, keeps_what_is_true_until_something_is_written)
+{
+    rille_context *cx = open_with(2, 0);
+    const rille_intervals middle = {1, {-0.5}, {0.5}}, upper = {1, {0.5}, {INFINITY}};
+    rille_tensor *x = rille_randn(cx, RILLE_FLOAT32, SHAPE(90, 101));
+    rille_statistics s;
+    cr_assert_eq(rille_measure_early(x, &middle), RILLE_OK);
+    expect_as_measured_anew(cx, x, &middle);
+    expect_as_measured_anew(cx, x, NULL);
+    expect_as_measured_anew(cx, x, &upper);
+    cr_assert_eq(rille_measure_early(x, &upper), RILLE_OK); /* nothing but the intervals is new */
+    expect_as_measured_anew(cx, x, &upper);
+    ((float *)rille_data(x))[7] = 1e6f; /* behind the engine's back: what is kept is what is given */
+    cr_expect_eq(rille_measure(x, &s), RILLE_OK);
+    cr_expect_lt(s.max, 1e6);
+    rille_touch(x);
+    cr_expect_eq(rille_measure(x, &s), RILLE_OK);
+    cr_expect_eq(s.max, 1e6);
+    expect_as_measured_anew(cx, x, &middle);
+    rille_tensor *turned = rille_transpose(x, 0, 1);
+    cr_assert_eq(rille_measure_early(turned, &middle), RILLE_OK);
+    cr_assert_eq(rille_measure_early(turned, &upper), RILLE_OK);
+    expect_as_measured_anew(cx, turned, &upper);
+    cr_expect_eq(rille_measure_early(NULL, NULL), RILLE_ERROR_NULL);
+    rille_close(cx);
+}
+
+static const float *gradient_data(rille_tensor *t)
+{
+    return rille_data(rille_gradient(t));
+}
+
+Test(measure_early, measures_gradients_as_they_come)
+{
+    rille_context *cx = open_with(2, 0);
+    rille_tensor *w = rille_randn(cx, RILLE_FLOAT32, SHAPE(40, 60)), *y;
+    rille_statistics s;
+    rille_set_requires_grad(w, true);
+    for (int pass = 0; pass < 2; pass++) { /* the second is added to the first */
+        y = rille_tanh(w);
+        rille_retain_grad(y);
+        cr_assert_eq(rille_measure_early(w, NULL), RILLE_OK);
+        cr_assert_eq(rille_measure_early(y, NULL), RILLE_OK);
+        cr_assert_eq(rille_backward(rille_sum(rille_mul(y, y), NULL, 0, false), NULL), RILLE_OK);
+        expect_as_measured_anew(cx, rille_gradient(w), NULL);
+        expect_as_measured_anew(cx, rille_gradient(y), NULL);
+    }
+    ((float *)rille_data(rille_gradient(w)))[3] = NAN; /* what was kept was measured during backward, not now */
+    cr_expect_eq(rille_measure(rille_gradient(w), &s), RILLE_OK);
+    cr_expect(s.nans == 0 && isnan(gradient_data(w)[3]));
+    cr_assert_eq(rille_clip_grad_value(cx, 1, &w, 0.25), RILLE_OK);
+    cr_expect_eq(rille_measure(rille_gradient(w), &s), RILLE_OK);
+    cr_expect(s.nans == 1 && s.max == 0.25);
+    rille_close(cx);
+}
+
 Test(measure_many, ends_of_intervals_are_those_of_float64)
 {
     rille_context *cx = open_with(1, 0);

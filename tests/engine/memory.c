@@ -274,6 +274,17 @@ static rille_tensor *hooked_gradient(rille_context *cx, const bench *b) /* in an
     return g;
 }
 
+static bool is_measured_early(rille_context *cx, const bench *b, const rille_intervals *within)
+{
+    rille_scope_push(cx);
+    rille_tensor *leaf = rille_clone(rille_detach(b->turned));
+    rille_set_requires_grad(leaf, true);
+    const bool ok = rille_measure_early(leaf, within) == RILLE_OK &&
+                    rille_backward(rille_sum(rille_tanh(leaf), NULL, 0, false), NULL) == RILLE_OK;
+    rille_scope_pop(cx);
+    return ok;
+}
+
 static rille_tensor *measured(rille_context *cx, const bench *b) /* NULL where one of the measurements fails */
 {
     rille_statistics s, many[2];
@@ -285,6 +296,7 @@ static rille_tensor *measured(rille_context *cx, const bench *b) /* NULL where o
               rille_measure_changes(cx, 1, &now, &before, many) == RILLE_OK &&
               rille_flat_intervals(cx, RILLE_TANH, NULL, 0.5, &flat) == RILLE_OK &&
               rille_histogram(b->turned, 0, 1, 3, count) == RILLE_OK;
+    ok = ok && is_measured_early(cx, b, &flat);
     rille_free(before);
     if (now != b->x)
         rille_free(now);

@@ -581,6 +581,13 @@ expect("gradient flow", {
     { "flow.isometry('tanh')", "bad argument #2 to 'isometry' (option 'depth': positive integer expected, got nil)" },
     { "flow.isometry('tanh', {depth=5, weights='sparse'})",
         "bad argument #2 to 'isometry' (option 'weights': 'gaussian' or 'orthogonal' expected, got 'sparse')" },
+    { "rille.measure_early(rille.zeros(2), 3)", "bad argument #2 to 'measure_early' (table of intervals expected, got number)" },
+    { "rille.measure_early(rille.zeros(2), {1})",
+        "bad argument #2 to 'measure_early' (at most 8 intervals expected, each a low and a high end, got 1 numbers)" },
+    { "rille.measure_early(rille.zeros(2), nil, 'x', nil)",
+        "bad argument #3 to 'measure_early' (tensor expected, got string)" },
+    { "rille.measure_many({rille.zeros(2)}, {{1}})", "bad argument #2 to 'measure_many' "
+        .. "([1]: at most 8 intervals expected, each a low and a high end, got 1 numbers)" },
     { "rille.activation{name='errors_own', f=rille.relu}; rille.flat_intervals('errors_own', 0.1)",
         "bad argument #1 to 'flat_intervals' (activation 'errors_own' is the script's own; a built-in one is expected here)" },
     { "flow.gradient_flow(net)", "no 'gradient_flow' in rille.flow; did you mean 'gradient_map'?" },

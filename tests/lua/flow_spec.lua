@@ -50,6 +50,34 @@ describe("flow.probe", function()
         assert.matches("|ΔW|/|W|", tostring(probe))
     end)
 
+    it("gives the same rows whether a pass is measured while it runs or when it is recorded", function()
+        local function rows_of(early)
+            rille.manual_seed(5)
+            local net = nn.Sequential {
+                nn.Linear(9, 70), nn.LayerNorm(70), nn.ReLU(), nn.Linear(70, 70), nn.PReLU(), nn.Linear(70, 3), nn.Tanh(),
+            }
+            local probe, optimizer = flow.probe(net), optim.SGD(net:parameters(), { lr = 0.1 })
+            for step, frozen in ipairs { false, true, true } do
+                local x = rille.randn(80 + step, 9)
+                net[4].weight:requires_grad(not frozen)
+                if not early then
+                    net(x) -- not recorded, and so the next is not taken to be
+                end
+                optimizer:zero_grad()
+                net(x):sum():backward()
+                optim.clip_grad_value(net:parameters(), 2)
+                probe:record()
+                optimizer:step()
+            end
+            return probe:rows()
+        end
+        local rows = rows_of(true)
+        assert.same(rows_of(false), rows)
+        assert.equal(3 * 7, #rows)
+        assert.is_true(rows[18].frozen and not rows[4].frozen)
+        assert.is_true(rows[8].weight_update_log10_ratio > -3 and rows[10].dead ~= nil)
+    end)
+
     it("shows a recurrent layer by time step", function()
         rille.manual_seed(4)
         for _, layer in ipairs { nn.RNN(2, 3), nn.LSTM(2, 3, { batch_first = true }) } do

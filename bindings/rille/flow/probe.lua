@@ -5,6 +5,7 @@ local check = require "rille.check"
 local drawing = require "rille.flow.drawing"
 local files = require "rille.files"
 local nn = require "rille.nn"
+local plans = require "rille.flow.plan"
 local store = require "rille.flow.store"
 local text = require "rille.text"
 local walks = require "rille.nn.walk"
@@ -42,7 +43,7 @@ local function layers_of(net)
             local entry = module.activation
             local weight, bias = main_parameters(module)
             layers[#layers + 1] = {
-                module = module, weight = weight, bias = bias,
+                module = module, fields = walks.state_of(module).fields, weight = weight, bias = bias,
                 shown = {
                     name = name ~= "" and name or module.class_name, kind = module.class_name,
                     activation = entry and true or false,
@@ -55,28 +56,79 @@ local function layers_of(net)
     return layers
 end
 
--- A module's own parameter by name; nil where it is gone.
-local function tensor_of(module, name)
-    local value = name and walks.state_of(module).fields[name]
-    if check.is_tensor(value) or not name then
-        return value or nil
-    end
-    for other, parameter in module:own_parameters() do -- in a table that a field holds: "scales[2]"
-        if other == name then
-            return parameter
+-- A layer's own parameter by name; false where it is gone.
+local function tensor_of(layer, name)
+    local value = name and layer.fields[name]
+    if check.is_tensor(value) then
+        return value
+    elseif name then
+        for other, parameter in layer.module:own_parameters() do -- in a table that a field holds: "scales[2]"
+            if other == name then
+                return parameter
+            end
         end
     end
+    return false
+end
+
+-- Where |f'| is below the threshold, for an activation with numbers as parameters; false where each input has to be looked at.
+local function find_flat(probe, module)
+    local entry, parameters = module.activation, nil
+    local key = entry.name
+    if #entry.parameters > 0 then
+        parameters = module:activation_parameters()
+        for _, parameter in ipairs(entry.parameters) do
+            if type(parameters[parameter.name]) ~= "number" then
+                return false
+            end
+            key = key .. (" %.17g"):format(parameters[parameter.name])
+        end
+    end
+    if probe.flat[key] == nil then
+        local builtin, flat = pcall(rille.flat_intervals, entry.name, probe.saturation, parameters)
+        probe.flat[key] = builtin and flat or false
+    end
+    return probe.flat[key]
+end
+
+local function flat_of(probe, layer)
+    if not layer.shown.activation then
+        return false
+    elseif layer.flat == nil or #layer.module.activation.parameters > 0 then
+        layer.flat = find_flat(probe, layer.module)
+    end
+    return layer.flat
+end
+
+-- What else is measured of a call, as things are now: for rille.flow.plan.
+local function complete(probe, call)
+    local layer = call.layer
+    call.weight, call.bias, call.flat = tensor_of(layer, layer.weight), tensor_of(layer, layer.bias), flat_of(probe, layer)
+end
+
+-- Whether a call is to be looked at: its output then keeps its gradient. Where the pass before was recorded, this one is taken
+-- to be so as well, and its tensors are measured while they are in cache.
+local function look_at(probe, call)
+    local output = call.output
+    if not probe.early then
+        local fits = check.is_floating(output) and rille.is_grad_enabled()
+        if fits and output:requires_grad() then
+            output:retain_grad()
+        end
+        return fits
+    end
+    complete(probe, call)
+    return rille.measure_early(output, nil, call.flat and call.input, call.flat, call.weight, nil, call.bias, nil)
 end
 
 -- One forward pass: the calls of layers between the net's entry and its end. A layer that is called outside of the net's own
 -- forward replaces its earlier call.
 local function watch(probe, layer)
     return layer.module:register_forward_hook(function(_, inputs, output)
-        if not check.is_floating(output) or not rille.is_grad_enabled() then
+        local input = inputs[1]
+        local call = { layer = layer, input = check.is_tensor(input) and input, output = output }
+        if not look_at(probe, call) then
             return
-        end
-        if output:requires_grad() then
-            output:retain_grad()
         end
         probe.pending = true
         local calls, at = probe.calls, #probe.calls + 1
@@ -85,7 +137,7 @@ local function watch(probe, layer)
                 at = other.layer == layer and i or at
             end
         end
-        calls[at] = { layer = layer, input = inputs[1], output = output }
+        calls[at] = call
     end)
 end
 
@@ -114,11 +166,11 @@ local function new(net, options)
     options = check.options(2, "probe", options, { saturation = 1e-3, updates = true })
     local probe = setmetatable({
         net = net, saturation = options.saturation, updates = options.updates, calls = {}, recorded = {}, handles = {},
-        pending = false, inside = false, last_step = false, flat = {}, previous = {},
+        pending = false, inside = false, early = true, last_step = false, flat = {}, copies = {}, plan = false,
     }, probe_metatable)
     table.insert(probe.handles, net:register_forward_pre_hook(function()
         if rille.is_grad_enabled() then
-            probe.inside, probe.calls = true, {}
+            probe.inside, probe.early, probe.calls = true, not probe.pending, {}
         end
     end))
     for _, layer in ipairs(layers_of(net)) do
@@ -135,98 +187,69 @@ end
 
 ---- Measuring a pass ------------------------------------------------------------------------------------------------------
 
--- Where |f'| is below the threshold, for an activation with numbers as parameters; nil where each input has to be looked at.
-local function flat_of(probe, module)
-    local entry, parameters = module.activation, nil
-    local key = entry.name
-    if #entry.parameters > 0 then
-        parameters = module:activation_parameters()
-        for _, parameter in ipairs(entry.parameters) do
-            if type(parameters[parameter.name]) ~= "number" then
-                return nil
-            end
-            key = key .. (" %.17g"):format(parameters[parameter.name])
+-- The shares of inputs that are saturated, by call, where counting elements in intervals does not tell.
+local function measure_saturated(probe)
+    local shares = {}
+    for i, call in ipairs(probe.calls) do
+        if call.layer.shown.activation and not call.flat then
+            local module = call.layer.module
+            shares[i] = rille.measure_saturated(call.input, module.activation.name, probe.saturation,
+                module:activation_parameters())
         end
     end
-    if probe.flat[key] == nil then
-        local builtin, flat = pcall(rille.flat_intervals, entry.name, probe.saturation, parameters)
-        probe.flat[key] = builtin and flat or false
-    end
-    return probe.flat[key] or nil
+    return shares
 end
 
--- The list of tensors to measure, each once, and the intervals in which elements of some are counted.
-local function new_list()
-    return { tensors = {}, within = {}, at = {} }
-end
-
-local function add(list, tensor, within)
-    local at = list.at[tensor]
-    if at and (not within or not list.within[at] or list.within[at] == within) then
-        list.within[at] = list.within[at] or within or false
-        return at
-    end
-    at = #list.tensors + 1
-    list.tensors[at], list.within[at], list.at[tensor] = tensor, within or false, at
-    return at
-end
-
-local function saturated_by_itself(probe, module, input)
-    return rille.measure_saturated(input, module.activation.name, probe.saturation, module:activation_parameters())
-end
-
--- How far each weight of a list moved since the last record: log10 norms by place in the list.
-local function measure_updates(probe, weights)
-    local current, previous, places, updates = {}, {}, {}, {}
-    for i, weight in pairs(weights) do
-        local before = probe.previous[weight]
-        if before and not places[weight] then
-            places[weight] = #current + 1
-            current[#current + 1], previous[#previous + 1] = weight, before
-        elseif not before and weight:is_contiguous() then
-            probe.previous[weight] = rille.keep(weight:detach():clone())
+-- Which weights of a plan there is a copy of, made at an earlier record: compared, copies, and by call the place among them.
+local function start_comparing(probe, plan)
+    plan.compared, plan.copies, plan.compared_at = {}, {}, {}
+    local places = {}
+    for i, at in ipairs(plan.weight) do
+        local weight = plan.tensors[at]
+        local copy = weight and probe.copies[weight]
+        if copy and not places[weight] then
+            places[weight] = #plan.compared + 1
+            plan.compared[places[weight]], plan.copies[places[weight]] = weight, copy
+        elseif weight and not copy and weight:is_contiguous() then
+            probe.copies[weight] = rille.keep(weight:detach():clone())
+            plan.incomplete = true
         end
-        updates[i] = places[weight]
+        plan.compared_at[i] = places[weight]
     end
-    if #current > 0 then
-        local norms = rille.measure_changes(current, previous):select(2, 4):totable()
-        for i, place in pairs(updates) do
+end
+
+-- How far each call's weight moved since the last record: log10 norms.
+local function measure_updates(probe, plan)
+    if not plan.compared or plan.incomplete then
+        plan.incomplete = false
+        start_comparing(probe, plan)
+    end
+    local updates = {}
+    if #plan.compared > 0 then
+        local norms = rille.measure_changes(plan.compared, plan.copies):select(2, 4):totable()
+        for i, place in pairs(plan.compared_at) do
             updates[i] = norms[place]
         end
     end
     return updates
 end
 
--- Puts call i into the pass, and its tensors on the list.
-local function add_call(probe, pass, list, i, call)
-    local layer, output = call.layer, call.output
-    local weight, bias, flat = tensor_of(layer.module, layer.weight), tensor_of(layer.module, layer.bias), nil
-    if layer.shown.activation then
-        flat = flat_of(probe, layer.module)
-        pass.saturated[i] = not flat and saturated_by_itself(probe, layer.module, call.input) or nil
-        pass.units[i] = output:dim() > 0 and output:size(-1) or nil
+local function plan_of(probe)
+    for _, call in ipairs(probe.calls) do
+        complete(probe, call)
     end
-    pass.layers[i] = layer.shown
-    pass.input[i] = check.is_tensor(call.input) and add(list, call.input, flat) or 0
-    pass.output[i] = add(list, output)
-    pass.weight[i] = weight and add(list, weight) or 0
-    pass.bias[i] = bias and add(list, bias) or 0
-    pass.frozen[i] = weight and not weight:requires_grad() or nil
-    pass.vector[i] = weight and weight:dim() < 2 or nil
-    return weight
+    if not probe.plan or not plans.fill(probe.plan, probe.calls) then
+        probe.plan = plans.new(probe.calls)
+    end
+    return probe.plan
 end
 
 local function measure_pass(probe, step)
-    local list, weights = new_list(), {}
-    local pass = { step = step, layers = {}, output = {}, input = {}, weight = {}, bias = {}, units = {}, saturated = {},
-        frozen = {}, vector = {}, updates = {} }
-    for i, call in ipairs(probe.calls) do
-        weights[i] = add_call(probe, pass, list, i, call)
-    end
-    pass.statistics = rille.keep(rille.measure_many(list.tensors, list.within))
-    if probe.updates then
-        pass.updates = measure_updates(probe, weights)
-    end
+    local plan = plan_of(probe)
+    local pass = { step = step, plan = plan, saturated = measure_saturated(probe),
+        statistics = rille.keep(rille.measure_many(plan.tensors, plan.within)) }
+    pass.updates = probe.updates and measure_updates(probe, plan) or {}
+    plans.empty(plan)
     return pass
 end
 
@@ -346,7 +369,7 @@ end
 
 --- Forgets the rows recorded so far.
 function Probe:clear()
-    self.recorded, self.last_step, self.previous = {}, false, {}
+    self.recorded, self.last_step, self.copies, self.plan = {}, false, {}, false
 end
 
 --- Takes the probe's hooks off the net; what was recorded stays.
@@ -354,7 +377,7 @@ function Probe:detach()
     for _, handle in ipairs(self.handles) do
         handle:remove()
     end
-    self.handles, self.calls, self.pending, self.previous = {}, {}, false, {}
+    self.handles, self.calls, self.pending, self.copies, self.plan = {}, {}, false, {}, false
 end
 Probe.close = Probe.detach
 probe_metatable.__close = Probe.detach

@@ -14,7 +14,7 @@ store.columns = {
 
 -- Columns of rille.measure_many's result.
 local COUNT, MEAN, STD, LOG10_NORM, MIN, MAX = 1, 2, 3, 4, 5, 6
-local ZEROS, SUBNORMALS, NANS, INFINITIES, DEAD, WITHIN = 7, 8, 9, 10, 11, 12
+local ZEROS, SUBNORMALS, NANS, INFINITIES, DEAD, WITHIN, UNITS = 7, 8, 9, 10, 11, 12, 13
 
 local function share(statistics, column)
     return statistics[COUNT] > 0 and statistics[column] / statistics[COUNT] or 0
@@ -43,24 +43,24 @@ local function put_parameter(row, prefix, own, gradient)
     end
 end
 
--- A pass is { step =, layers = (name, kind, activation, bounded, biasless), output =, input =, weight =, bias = (which of the
--- statistics, 0: none), units = (of activations), saturated = (where that was counted by itself), frozen =, vector =,
--- updates = (log10 of how far the weight moved), statistics = }: but for the first and the last, lists with a place for each
--- call of a layer.
+-- A pass is { step =, plan = (rille/flow/plan.lua), statistics = (of the plan's tensors) } and, by call, saturated (shares that
+-- were counted by themselves) and updates (log10 of how far the weight moved).
 -- call: how often the layer has been called.
 local function row_of(pass, statistics, i, call)
-    local layer = pass.layers[i]
+    local plan = pass.plan
+    local layer = plan.layers[i].shown
     local row = { step = pass.step, layer = i, name = layer.name .. (call > 1 and " #" .. call or ""), kind = layer.kind,
-        bounded = layer.bounded, biasless = layer.biasless, frozen = pass.frozen[i] or false,
-        vector = pass.vector[i] or false }
-    local output, input = statistics[pass.output[i]], statistics[pass.input[i]]
+        bounded = layer.bounded, biasless = layer.biasless, frozen = plan.frozen[i], vector = plan.vector[i] }
+    local output, input = statistics[plan.output[i]], statistics[plan.input[i]]
     put_output(row, output[1], output[2])
-    row.dead = pass.units[i] and output[1][DEAD] / pass.units[i]
+    if layer.activation and output[1][UNITS] >= 0 then
+        row.dead = output[1][DEAD] / output[1][UNITS]
+    end
     if input then
         row.input_mean, row.input_std, row.input_nonfinite = input[1][MEAN], input[1][STD], nonfinite(input[1])
         row.saturated = layer.activation and (pass.saturated[i] or share(input[1], WITHIN)) or nil
     end
-    local weight, bias = statistics[pass.weight[i]], statistics[pass.bias[i]]
+    local weight, bias = statistics[plan.weight[i]], statistics[plan.bias[i]]
     if weight then
         put_parameter(row, "weight", weight[1], weight[2])
         row.weight_std = weight[1][STD]
@@ -75,7 +75,7 @@ end
 --- The rows of a pass.
 function store.rows(pass)
     local rows, calls, statistics = {}, {}, pass.statistics:totable()
-    for i, layer in ipairs(pass.layers) do
+    for i, layer in ipairs(pass.plan.layers) do
         calls[layer] = (calls[layer] or 0) + 1
         rows[i] = row_of(pass, statistics, i, calls[layer])
     end

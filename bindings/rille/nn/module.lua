@@ -121,8 +121,9 @@ end
 
 -- The outputs after the hooks, which may put something else in the first one's place.
 local function run_hooks(self, state, inputs, output, ...)
-    for _, hook in ipairs(state.hooks) do
-        local replaced = hook(self, inputs, output)
+    local hooks = state.hooks
+    for i = 1, #hooks do
+        local replaced = hooks[i](self, inputs, output)
         if replaced ~= nil then
             output = replaced
         end
@@ -137,14 +138,20 @@ local function run_hooks(self, state, inputs, output, ...)
     return output, ...
 end
 
+-- What self.forward is, without the search that reading a field is.
+local function forward_of(state)
+    return state.fields.forward or state.class.forward
+end
+
 local function call_with_hooks(self, state, inputs)
-    for _, hook in ipairs(state.pre_hooks) do
-        local replaced = hook(self, inputs)
+    local hooks = state.pre_hooks
+    for i = 1, #hooks do
+        local replaced = hooks[i](self, inputs)
         if replaced ~= nil then
             inputs[1] = replaced
         end
     end
-    return run_hooks(self, state, inputs, self:forward(table.unpack(inputs, 1, inputs.n)))
+    return run_hooks(self, state, inputs, forward_of(state)(self, table.unpack(inputs, 1, inputs.n)))
 end
 
 -- Closed, it runs the hooks that run however a pass ends.
@@ -159,7 +166,7 @@ local at_the_end = {
 function instance.__call(self, ...)
     local state = state_of(self)
     if #state.pre_hooks + #state.hooks + #state.backward_hooks + #state.last_hooks == 0 then
-        return self:forward(...)
+        return forward_of(state)(self, ...)
     end
     local inputs = table.pack(...)
     if #state.last_hooks == 0 then
