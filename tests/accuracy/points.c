@@ -18,10 +18,11 @@ static void add_point(points *p, double x)
     p->x[p->count++] = p->dtype == RILLE_FLOAT32 ? (double)(float)x : x;
 }
 
-static void add_rank(points *p, int64_t rank)
+/* The number so many ranks from the one at centre, if there is one. */
+static void add_near(points *p, int64_t centre, int64_t distance)
 {
-    int64_t last = last_rank(p->dtype);
-    if (rank >= -last && rank <= last)
+    int64_t last = last_rank(p->dtype), rank;
+    if (!__builtin_add_overflow(centre, distance, &rank) && rank >= -last && rank <= last)
         add_point(p, number_at(p->dtype, rank));
 }
 
@@ -30,11 +31,11 @@ void add_neighbourhood(points *p, double x, int width)
     const int64_t centre = rank_of(p->dtype, x), octave = rank_of(p->dtype, 2.0) - rank_of(p->dtype, 1.0);
     uint64_t state = (uint64_t)centre;
     for (int64_t distance = -width; distance <= width; distance++)
-        add_rank(p, centre + distance);
+        add_near(p, centre, distance);
     for (int64_t near = width + 1; near < octave; near *= 2)
         for (int i = 0; i < width / 16; i++) {
             int64_t distance = near + (int64_t)(random_bits(&state) % (uint64_t)near);
-            add_rank(p, i % 2 == 0 ? centre + distance : centre - distance);
+            add_near(p, centre, i % 2 == 0 ? distance : -distance);
         }
 }
 

@@ -17,8 +17,7 @@ describe("a training loop of 100,000 steps", function()
         local optimizer = optim.SGD(net:parameters(), { lr = 0.1, momentum = 0.9 })
         local x = rille.tensor { { 0, 0 }, { 0, 1 }, { 1, 0 }, { 1, 1 } }
         local y = rille.tensor({ 1, 2, 2, 1 }, { dtype = "int64" })
-        local began, loss = os.clock(), nil
-        local early = {}
+        local early, loss = {}, nil
         for step = 1, 100000 do
             optimizer:zero_grad()
             loss = rille.cross_entropy(net(x), y)
@@ -28,7 +27,6 @@ describe("a training loop of 100,000 steps", function()
                 early = { peak = rille.memory().peak, system = rille.memory().system_allocations, resident = resident() }
             end
         end
-        local seconds = os.clock() - began
         assert.is_true(loss:item() < 0.01)
         local late = rille.memory()
         assert.is_true(late.peak <= 1.25 * early.peak + 65536, ("peak %d -> %d bytes"):format(early.peak, late.peak))
@@ -36,6 +34,5 @@ describe("a training loop of 100,000 steps", function()
             ("system allocations %d -> %d"):format(early.system, late.system_allocations))
         assert.is_true(resident() <= early.resident + 8 * 2 ^ 20,
             ("resident %d -> %d bytes"):format(early.resident, resident()))
-        assert.is_true(seconds < 20, ("%.1f s"):format(seconds))
     end)
 end)
