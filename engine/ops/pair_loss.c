@@ -264,7 +264,9 @@ rille_tensor *rille_bce_loss(rille_tensor *p, rille_tensor *target, rille_reduct
 static rille_tensor *weighted_logistic(rille_tensor *x, rille_tensor *t, rille_tensor *pos_weight)
 {
     rille_tensor *floating = rl_is_floating(x->dtype) ? x : rille_to(x, RILLE_FLOAT32);
-    rille_tensor *opposite = rille_neg(floating), *one = rille_scalar(x->context, RILLE_FLOAT32, 1), *rest = rille_sub(one, t);
+    rille_tensor *one =
+        floating == NULL ? NULL : rille_scalar(x->context, floating->dtype, 1); /* so that 1 - t is as exact as x */
+    rille_tensor *opposite = rille_neg(floating), *rest = rille_sub(one, t);
     rille_tensor *positive = floating == NULL ? NULL : each_loss(RL_LOSS_positive_part, floating, t, 0);
     rille_tensor *negative = opposite == NULL || rest == NULL ? NULL : each_loss(RL_LOSS_positive_part, opposite, rest, 0);
     rille_tensor *weighted = rille_mul(positive, pos_weight), *out = rille_add(negative, weighted);

@@ -129,7 +129,11 @@ static void check_pair(rille_context *cx, const pair *p, uint64_t seed)
     int64_t n = 1 + random_below(&rng, 5), m = 1 + random_below(&rng, 70), m_t = seed % 3 == 0 ? 1 : m;
     rille_dtype dtype = seed % 2 == 0 ? RILLE_FLOAT32 : RILLE_FLOAT64;
     rille_tensor *x = spread_over(cx, &rng, dtype, p->low, p->high, n, m, random_below(&rng, 2) == 0);
-    rille_tensor *t = spread_over(cx, &rng, seed % 5 == 0 ? RILLE_FLOAT64 : dtype, p->t_low, p->t_high, n, m_t, false);
+    rille_tensor *t = spread_over(cx, &rng,
+                                  seed % 5 == 0   ? RILLE_FLOAT64
+                                  : seed % 5 == 1 ? RILLE_FLOAT32
+                                                  : dtype,
+                                  p->t_low, p->t_high, n, m_t, false);
     rille_tensor *each = p->loss(x, t, RILLE_REDUCE_NONE), *sum = p->loss(x, t, RILLE_REDUCE_SUM);
     rille_tensor *mean = p->loss(x, t, RILLE_REDUCE_MEAN);
     cr_assert(has_shape(each, SHAPE(n, m)) && has_shape(sum, 0, NULL) && has_shape(mean, 0, NULL), "%s: %s", p->name,
