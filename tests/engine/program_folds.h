@@ -205,10 +205,8 @@ static inline void step_extreme(program *p) /* max, min, argmax, argmin */
         }
         v.store[line] = place ? (long double)best : get(x, along(x, dim, line, best));
     }
-    if (!keepdim) {
-        memmove(v.shape + dim, v.shape + dim + 1, (size_t)(x->rank - dim - 1) * sizeof v.shape[0]);
-        v.rank--;
-    }
+    if (!keepdim)
+        drop_dimension(&v, dim);
     p->step = place ? (least ? "argmin" : "argmax") : least ? "min" : "max";
     rille_tensor *t = p->tensor[from];
     if (place)

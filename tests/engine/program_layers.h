@@ -1,141 +1,8 @@
-/* Steps of random programs that layers are made of: activations, products, convolutions, pools, normalisation, losses. */
+/* Steps of random programs that layers are made of: products, windows, normalisation, dropout, recurrence. */
 #ifndef RILLE_TESTS_PROGRAM_LAYERS_H
 #define RILLE_TESTS_PROGRAM_LAYERS_H
 
 #include "engine/programs.h"
-
-/* Whole numbers of this shape, which are not a value of the program's. */
-static inline rille_tensor *random_weights(program *p, rille_dtype dtype, int rank, const int64_t *shape, plain *weights)
-{
-    *weights = fresh(p, dtype, rank, shape);
-    rille_tensor *t = rille_empty(p->cx, dtype, rank, shape);
-    for (int64_t i = 0; i < weights->numel; i++)
-        put_element(dtype, rille_data(t), i, weights->store[i] = random_value(&p->rng, dtype, WHOLE));
-    return t;
-}
-
-static inline long double epsilon_of(rille_dtype dtype)
-{
-    return dtype == RILLE_FLOAT32 ? (long double)FLT_EPSILON : (long double)DBL_EPSILON;
-}
-
-/* ---- Element by element ---- */
-
-static inline long double rounded_to_even(long double a)
-{
-    long double below = floorl(a), rest = a - below;
-    return rest < 0.5L || (rest == 0.5L && fmodl(below, 2) == 0) ? below : below + 1;
-}
-
-static inline void step_rounding(program *p) /* floor, ceil, round, trunc, sign */
-{
-    static rille_tensor *(*const call[])(rille_tensor *) = {rille_floor, rille_ceil, rille_round, rille_trunc, rille_sign};
-    static const char *const name[] = {"floor", "ceil", "round", "trunc", "sign"};
-    int from = any(p), which = (int)random_below(&p->rng, 5);
-    const plain *x = &p->expected[from];
-    plain v = fresh(p, higher(RILLE_INT64, x->dtype), x->rank, x->shape);
-    for (int64_t i = 0; i < v.numel; i++) {
-        long double a = get(x, i), y = which == 0   ? floorl(a)
-                                       : which == 1 ? ceill(a)
-                                       : which == 2 ? rounded_to_even(a)
-                                       : which == 3 ? truncl(a)
-                                                    : (a > 0) - (a < 0);
-        v.store[i] = a != a || a == 0 ? a : isinf(a) && which < 4 ? a : y;
-    }
-    p->step = name[which];
-    add_close(p, call[which](p->tensor[from]), v, 0);
-}
-
-static inline void step_activation(program *p) /* those whose results are exact, or rounded once */
-{
-    static const rille_activation acts[] = {RILLE_RELU, RILLE_TANH, RILLE_SIGMOID, RILLE_SOFTPLUS, RILLE_HARD_TANH};
-    int from = any(p), which = (int)random_below(&p->rng, 5), order = (int)random_below(&p->rng, 2);
-    const plain *x = &p->expected[from];
-    plain v = fresh(p, higher(RILLE_FLOAT32, x->dtype), x->rank, x->shape);
-    if (!(largest(x) <= 40))
-        return;
-    for (int64_t i = 0; i < v.numel; i++) {
-        long double a = as_dtype(v.dtype, get(x, i)), s = 1 / (1 + expl(-a)), c = coshl(a);
-        const long double y[][2] = {{a > 0 ? a : 0, a > 0},
-                                    {tanhl(a), 1 / (c * c)},
-                                    {s, s / (1 + expl(a))},
-                                    {log1pl(expl(a)), s},
-                                    {a < -1  ? -1
-                                     : a > 1 ? 1
-                                             : a,
-                                     a > -1 && a < 1}};
-        v.store[i] = y[which][order];
-    }
-    p->step = rille_activation_describe(acts[which])->name;
-    add_close(p, rille_derivative(p->tensor[from], acts[which], order, NULL), v, 0);
-}
-
-static inline void step_halves(program *p) /* crelu, and maxout and reglu of two halves or neighbours */
-{
-    static const char *const name[] = {"crelu", "maxout", "reglu"};
-    int from = any(p), which = (int)random_below(&p->rng, 3);
-    const plain *x = &p->expected[from];
-    if (x->rank == 0 || 2 * x->numel > MOST_ELEMENTS || (which == 2 && !(largest(x) <= 1e4L)))
-        return;
-    int dim = (int)random_below(&p->rng, x->rank);
-    int64_t shape[RILLE_MAX_RANK], n = x->shape[dim];
-    bool fails = which > 0 && n % 2 != 0;
-    memcpy(shape, x->shape, sizeof shape);
-    shape[dim] = which == 0 ? 2 * n : n / 2;
-    plain v = fresh(p, which == 1 ? x->dtype : higher(RILLE_FLOAT32, x->dtype), x->rank, shape);
-    for (int64_t line = 0; line < lines_of(x, dim) && !fails; line++)
-        for (int64_t k = 0; k < shape[dim]; k++) {
-            long double a = get(x, along(x, dim, line,
-                                         which == 0   ? k % n
-                                         : which == 1 ? 2 * k
-                                                      : k)),
-                        b = which == 0 ? 0 : get(x, along(x, dim, line, which == 1 ? 2 * k + 1 : k + n / 2));
-            a = as_dtype(v.dtype, which == 0 && k >= n ? -a : a);
-            b = as_dtype(v.dtype, b);
-            v.store[along(&v, dim, line, k)] = which == 2 ? a * (b > 0 ? b : 0) : a != a || a > b ? a : b;
-        }
-    p->step = name[which];
-    rille_tensor *t = p->tensor[from];
-    t = which == 0 ? rille_crelu(t, dim) : which == 1 ? rille_maxout(t, 2, dim) : rille_reglu(t, dim);
-    if (fails)
-        add_value(p, t, true, v);
-    else
-        add_close(p, t, v, 0);
-}
-
-static inline void step_pairs(program *p) /* div, minimum, maximum, remainder */
-{
-    static rille_tensor *(*const call[])(rille_tensor *, rille_tensor *) = {rille_div, rille_minimum, rille_maximum,
-                                                                            rille_remainder};
-    static const char *const name[] = {"div", "minimum", "maximum", "remainder"};
-    pair r = random_pair(p);
-    const plain *x = &p->expected[r.a], *y = &p->expected[r.b];
-    int which = (int)random_below(&p->rng, 4);
-    if (r.fits && (count_of(r.rank, r.shape) > MOST_ELEMENTS || (which == 3 && !(largest(x) <= 1e6L && largest(y) <= 1e6L))))
-        return;
-    plain v =
-        fresh(p, higher(higher(x->dtype, y->dtype), which == 0 ? RILLE_FLOAT32 : RILLE_INT64), r.fits ? r.rank : 0, r.shape);
-    int64_t index[RILLE_MAX_RANK];
-    for (int64_t i = 0; r.fits && i < v.numel; i++) {
-        position(&v, i, index);
-        long double a = as_dtype(v.dtype, get(x, element_number(x, r.rank, index))),
-                    b = as_dtype(v.dtype, get(y, element_number(y, r.rank, index)));
-        bool first = a != a || (b == b && (which == 1 ? a <= b : a >= b));
-        if (which == 3) {
-            long double rest = b == 0 ? (is_floating(v.dtype) ? (long double)NAN : 0) : fmodl(a, b);
-            v.store[i] = rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
-        } else /* the quotient of two doubles rounds in long double first, which shows in the last place */
-            v.store[i] = which == 0 ? (v.dtype == RILLE_FLOAT64 ? (long double)((double)a / (double)b)
-                                                                : (long double)((float)a / (float)b))
-                                    : (first ? a : b);
-    }
-    p->step = name[which];
-    rille_tensor *t = call[which](p->tensor[r.a], p->tensor[r.b]);
-    if (r.fits)
-        add_close(p, t, v, 0);
-    else
-        add_value(p, t, true, v);
-}
 
 /* ---- Products ---- */
 
@@ -165,6 +32,27 @@ static inline void step_product(program *p) /* matmul by a new matrix, or linear
     rille_tensor *t = p->tensor[from];
     add_close(p, linear ? rille_linear(t, weights, NULL) : rille_matmul(t, weights), v,
               (long double)(2 * inner + 2) * 4 * largest(x) * epsilon_of(x->dtype));
+    rille_free(weights);
+}
+
+static inline void step_vectors(program *p) /* dot and outer, with a new vector */
+{
+    int from = any(p);
+    const plain *x = &p->expected[from];
+    bool outer = random_below(&p->rng, 2) == 0;
+    if (x->rank != 1 || !is_floating(x->dtype) || !(largest(x) <= 1e4L))
+        return;
+    int64_t n = x->shape[0], columns = outer ? random_below(&p->rng, 5) : n;
+    if (outer && n * columns > MOST_ELEMENTS)
+        return;
+    plain v = fresh(p, x->dtype, outer ? 2 : 0, (int64_t[]){n, columns}), w;
+    rille_tensor *weights = random_weights(p, x->dtype, 1, &columns, &w);
+    for (int64_t i = 0; i < (outer ? v.numel : n); i++)
+        v.store[outer ? i : 0] += get(x, outer ? i / columns : i) * w.store[outer ? i % columns : i];
+    p->step = outer ? "outer" : "dot";
+    rille_tensor *t = p->tensor[from];
+    add_close(p, outer ? rille_outer(t, weights) : rille_dot(t, weights), v,
+              (long double)(outer ? 0 : 2 * n + 2) * 4 * largest(x) * epsilon_of(x->dtype));
     rille_free(weights);
 }
 
@@ -320,65 +208,112 @@ static inline void step_normalisation(program *p) /* layer_norm, rms_norm, group
     add_close(p, t, v, 200 * largest(x) * epsilon_of(x->dtype)); /* 1 / sqrt(1e-3) is 32 */
 }
 
-/* ---- Losses ---- */
+/* ---- Dropout ---- */
 
-static inline void step_loss(program *p) /* of pairs: mse, l1, smooth_l1, huber */
-{
-    static const char *const name[] = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"};
-    pair r = random_pair(p);
-    const plain *x = &p->expected[r.a], *y = &p->expected[r.b];
-    int which = (int)random_below(&p->rng, 4);
-    bool same = r.fits && r.rank == x->rank && memcmp(r.shape, x->shape, (size_t)r.rank * sizeof r.shape[0]) == 0;
-    if (!same || !is_floating(x->dtype) || !(largest(x) <= 1e4L) || !(largest(y) <= 1e4L))
-        return;
-    rille_reduction reduction = (rille_reduction)random_below(&p->rng, 3);
-    plain each = fresh(p, higher(x->dtype, y->dtype), r.rank, r.shape), v = each;
-    int64_t index[RILLE_MAX_RANK];
-    long double total = 0;
-    for (int64_t i = 0; i < each.numel; i++) {
-        position(&each, i, index);
-        long double d = fabsl(get(x, i) - get(y, element_number(y, r.rank, index)));
-        total += each.store[i] = which == 0   ? d * d
-                                 : which == 1 ? d
-                                 : which == 2 ? (d < 2 ? d * d / 4 : d - 1)
-                                              : (d <= 2 ? d * d / 2 : 2 * (d - 1));
-    }
-    if (reduction != RILLE_REDUCE_NONE) {
-        v = fresh(p, each.dtype, 0, NULL);
-        v.store[0] = reduction == RILLE_REDUCE_MEAN ? total / each.numel : total;
-    }
-    rille_tensor *a = p->tensor[r.a], *b = p->tensor[r.b];
-    p->step = name[which];
-    add_close(p,
-              which == 0   ? rille_mse_loss(a, b, reduction)
-              : which == 1 ? rille_l1_loss(a, b, reduction)
-              : which == 2 ? rille_smooth_l1_loss(a, b, 2, reduction)
-                           : rille_huber_loss(a, b, 2, reduction),
-              v, (long double)DBL_EPSILON * (4 + (long double)each.numel) * 4 * total);
-}
-
-static inline void step_cross_entropy(program *p) /* with labels, the mean or the sum */
+static inline void step_dropout(program *p) /* each element is 0 or twice what it was, and which is taken as it is */
 {
     int from = any(p);
     const plain *x = &p->expected[from];
-    if (x->rank != 2 || x->numel == 0 || !is_floating(x->dtype) || !(largest(x) <= 50))
+    if (!(largest(x) <= 1e4L))
         return;
-    int64_t rows = x->shape[0], classes = x->shape[1], *label = claim(p, rows, sizeof *label);
-    bool sums = random_below(&p->rng, 2) == 0;
-    plain v = fresh(p, x->dtype, 0, NULL);
-    for (int64_t i = 0; i < rows; i++) {
-        long double total = 0;
-        label[i] = random_below(&p->rng, classes);
-        for (int64_t k = 0; k < classes; k++)
-            total += expl(get(x, i * classes + k) - get(x, i * classes + label[i]));
-        v.store[0] += logl(total) / (sums ? 1 : rows);
+    plain v = fresh(p, higher(RILLE_FLOAT32, x->dtype), x->rank, x->shape);
+    rille_tensor *t = rille_dropout(p->tensor[from], 0.5);
+    p->step = "dropout";
+    cr_assert(has_shape(t, v.rank, v.shape), "seed %llu, dropout: %s", SEED(p), rille_error(p->cx));
+    for (int64_t i = 0; i < v.numel; i++)
+        v.store[i] = value_of(t, i) == 0 ? 0 : 2 * as_dtype(v.dtype, get(x, i));
+    add_close(p, t, v, 0);
+}
+
+/* ---- Recurrence ---- */
+
+enum { MOST_UNITS = 4, MOST_STEPS = 8 };
+
+typedef struct recurrence {
+    rille_activation act; /* of rnn; lstm and gru are told by their gates */
+    int64_t gates, n, in, width;
+    plain ih, hh, bias_ih, bias_hh;
+    bool biased;
+} recurrence;
+
+/* W x + b of gate g of unit k. */
+static inline long double preactivation(const recurrence *r, const plain *w, const plain *bias, int64_t g, int64_t k,
+                                        const long double *x)
+{
+    const int64_t row = g * r->width + k, n = w->shape[1];
+    long double total = r->biased ? bias->store[row] : 0;
+    for (int64_t j = 0; j < n; j++)
+        total += w->store[row * n + j] * x[j];
+    return total;
+}
+
+/* h and c, of a sample, after the step that sees x. */
+static inline void recur(const recurrence *r, const long double *x, long double *h, long double *c)
+{
+    long double next[MOST_UNITS];
+    for (int64_t k = 0; k < r->width; k++) {
+        long double in[4], own[4], s[4];
+        for (int64_t g = 0; g < r->gates; g++) {
+            in[g] = preactivation(r, &r->ih, &r->bias_ih, g, k, x);
+            own[g] = preactivation(r, &r->hh, &r->bias_hh, g, k, h);
+            s[g] = 1 / (1 + expl(-in[g] - own[g]));
+        }
+        if (r->gates == 4)
+            c[k] = s[1] * c[k] + s[0] * tanhl(in[2] + own[2]);
+        next[k] = r->gates == 4          ? s[3] * tanhl(c[k])
+                  : r->gates == 3        ? (1 - s[1]) * tanhl(in[2] + s[0] * own[2]) + s[1] * h[k]
+                  : r->act == RILLE_TANH ? tanhl(in[0] + own[0])
+                                         : fmaxl(in[0] + own[0], 0);
     }
-    rille_tensor *labels = rille_from(p->cx, RILLE_INT64, 1, &rows, label);
-    rille_label_options options = {.reduction = sums ? RILLE_REDUCE_SUM : RILLE_REDUCE_MEAN};
-    p->step = "cross_entropy";
-    add_close(p, rille_cross_entropy_with(p->tensor[from], labels, &options), v,
-              (long double)DBL_EPSILON * 400 * (long double)(rows * classes));
-    rille_free(labels);
+    memcpy(h, next, (size_t)r->width * sizeof *h);
+}
+
+/* 1/8 at most, so that a state hands on no more than half of its error to what gates see. */
+static inline rille_tensor *recurrent_weights(program *p, rille_dtype dtype, int rank, const int64_t *shape, plain *weights)
+{
+    rille_tensor *whole = random_weights(p, dtype, rank, shape, weights);
+    for (int64_t i = 0; i < weights->numel; i++)
+        put_element(dtype, rille_data(whole), i, weights->store[i] /= 32);
+    return whole;
+}
+
+static inline void step_recurrent(program *p) /* rnn, lstm (and its last cell state), gru, over whole sequences */
+{
+    static const int gates[] = {1, 1, 3, 4};
+    int from = any(p), which = (int)random_below(&p->rng, 4);
+    const plain *x = &p->expected[from];
+    if (x->rank != 3 || !is_floating(x->dtype) || x->shape[0] < 1 || x->shape[0] > MOST_STEPS || !(largest(x) <= 100))
+        return;
+    recurrence r = {.act = which == 0 ? RILLE_TANH : RILLE_RELU, .gates = gates[which], .n = x->shape[1], .in = x->shape[2]};
+    r.width = 1 + random_below(&p->rng, MOST_UNITS);
+    r.biased = random_below(&p->rng, 2) == 0;
+    const int64_t rows = r.gates * r.width, states[] = {r.n, r.width};
+    rille_recurrent_weights w = {.ih = recurrent_weights(p, x->dtype, 2, (int64_t[]){rows, r.in}, &r.ih),
+                                 .hh = recurrent_weights(p, x->dtype, 2, (int64_t[]){rows, r.width}, &r.hh)};
+    if (r.biased) {
+        w.bias_ih = recurrent_weights(p, x->dtype, 1, &rows, &r.bias_ih);
+        w.bias_hh = recurrent_weights(p, x->dtype, 1, &rows, &r.bias_hh);
+    }
+    plain v = fresh(p, x->dtype, 3, (int64_t[]){x->shape[0], r.n, r.width});
+    plain h = fresh(p, x->dtype, 2, states), c = fresh(p, x->dtype, 2, states);
+    rille_tensor *h0 = random_below(&p->rng, 2) == 0 ? NULL : random_weights(p, x->dtype, 2, states, &h);
+    rille_tensor *c0 = random_below(&p->rng, 2) == 0 ? NULL : random_weights(p, x->dtype, 2, states, &c), *c_n = NULL, *y;
+    long double *input = claim(p, r.in, sizeof *input);
+    for (int64_t i = 0; i < x->shape[0] * r.n; i++) { /* step by step, sample by sample */
+        int64_t at = i % r.n * r.width;
+        for (int64_t j = 0; j < r.in; j++)
+            input[j] = get(x, i * r.in + j);
+        recur(&r, input, h.store + at, c.store + at);
+        memcpy(v.store + i * r.width, h.store + at, (size_t)r.width * sizeof *h.store);
+    }
+    p->step = r.gates == 1 ? "rnn" : r.gates == 3 ? "gru" : "lstm";
+    y = r.gates == 1   ? rille_rnn(p->tensor[from], &w, h0, r.act)
+        : r.gates == 3 ? rille_gru(p->tensor[from], &w, h0)
+                       : rille_lstm(p->tensor[from], &w, h0, c0, &c_n);
+    long double error = 8 * x->shape[0] * (r.in + r.width + 4) * (1 + largest(x)) * epsilon_of(x->dtype);
+    add_close(p, y, v, error);
+    if (r.gates == 4)
+        add_close(p, c_n, c, error);
 }
 
 #endif

@@ -1,12 +1,16 @@
-/* Random short programs of operations and views, run by the engine and by an interpreter that knows nothing of strides
- * (programs.h). A failure names its seed. RILLE_PROGRAMS= says how many instead of the default, RILLE_SEED= the first seed. */
+/* Random short programs of operations, layers, losses and views, run by the engine and by an interpreter that knows nothing of
+ * strides (programs.h). A failure names its seed. RILLE_PROGRAMS= says how many instead of the default, RILLE_SEED= the first
+ * seed. */
+#include "engine/program_elements.h"
 #include "engine/program_folds.h"
+#include "engine/program_indices.h"
 #include "engine/program_layers.h"
+#include "engine/program_losses.h"
 #include "engine/program_places.h"
 
 #include <stdlib.h>
 
-static void step_create(program *p)
+static void step_create(program *p) /* of whole numbers, of any dtype */
 {
     static const rille_dtype dtypes[] = {RILLE_FLOAT32, RILLE_FLOAT64, RILLE_INT64, RILLE_UINT8, RILLE_BOOL};
     int64_t shape[RILLE_MAX_RANK];
@@ -21,6 +25,27 @@ static void step_create(program *p)
         put_element(x.dtype, rille_data(t), i, x.store[i]);
     }
     add_value(p, t, false, x);
+}
+
+static void step_series(program *p) /* arange, linspace, eye */
+{
+    static const char *const name[] = {"arange", "linspace", "eye"};
+    static const int lowest[] = {2, 3, 0};
+    int which = (int)random_below(&p->rng, 3);
+    rille_dtype dtype = every_dtype[lowest[which] + random_below(&p->rng, DTYPES - lowest[which])];
+    int64_t start = random_below(&p->rng, 9) - 4, n = random_below(&p->rng, 6), step = 1 + random_below(&p->rng, 3);
+    plain v = fresh(p, dtype, which == 2 ? 2 : 1, (int64_t[]){n, n});
+    double end = (double)(start + (which == 0 ? n * step : step));
+    for (int64_t i = 0; i < v.numel; i++)
+        v.store[i] = which == 0   ? start + i * step
+                     : which == 2 ? i / n == i % n
+                                  : start + i * (long double)step / (n - 1 + !(n - 1));
+    p->step = name[which];
+    add_close(p,
+              which == 0   ? rille_arange(p->cx, dtype, (double)start, end, (double)step)
+              : which == 1 ? rille_linspace(p->cx, dtype, (double)start, end, n)
+                           : rille_eye(p->cx, dtype, n),
+              v, which == 1 ? 4 * (long double)DBL_EPSILON : 0);
 }
 
 /* Whether some strides step through the places in this shape. */
@@ -128,10 +153,8 @@ static void step_narrow(program *p)
         index[dim] += start;
         v.at[i] = x->at[number_of(x, index)];
     }
-    if (selects) {
-        memmove(v.shape + dim, v.shape + dim + 1, (size_t)(x->rank - dim - 1) * sizeof v.shape[0]);
-        v.rank--;
-    }
+    if (selects)
+        drop_dimension(&v, dim);
     add_value(p, t, fails, v);
 }
 
@@ -194,95 +217,10 @@ static void step_copy(program *p)
     int64_t index[RILLE_MAX_RANK];
     for (int64_t i = 0; i < x->numel; i++) {
         position(x, i, index);
-        char converted[8]; /* conversions are checked elsewhere */
-        rille_tensor *one = rille_full(p->cx, y->dtype, 0, NULL, (double)get(y, element_number(y, x->rank, index)));
-        cr_assert_eq(rille_copy_out(one, x->dtype, converted), RILLE_OK);
-        rille_free(one);
-        read[i] = element_at(x->dtype, converted, 0);
+        read[i] = converted(x->dtype, get(y, element_number(y, x->rank, index)));
     }
     for (int64_t i = 0; i < x->numel; i++)
         x->store[x->at[i]] = read[i];
-}
-
-static long double combine(int op, rille_dtype dtype, long double a, long double b)
-{
-    if (op > 2)
-        return op == 3 ? a < b : a == b;
-    if (dtype == RILLE_INT64) {
-        uint64_t x = (uint64_t)(int64_t)a, y = (uint64_t)(int64_t)b;
-        return (long double)(int64_t)(op == 0 ? x + y : op == 1 ? x - y : x * y);
-    }
-    /* through double, the sum or product of two floats rounds as it would at once */
-    double x = (double)a, y = (double)b, z = op == 0 ? x + y : op == 1 ? x - y : x * y;
-    return dtype == RILLE_FLOAT32 ? (float)z : z;
-}
-
-static void step_binary(program *p)
-{
-    static rille_tensor *(*const call[])(rille_tensor *, rille_tensor *) = {rille_add, rille_sub, rille_mul, rille_less,
-                                                                            rille_equal};
-    static const char *const name[] = {"add", "sub", "mul", "less", "equal"};
-    pair r = random_pair(p);
-    if (r.fits && count_of(r.rank, r.shape) > MOST_ELEMENTS)
-        return;
-    int op = (int)random_below(&p->rng, 5);
-    const plain *x = &p->expected[r.a], *y = &p->expected[r.b];
-    rille_dtype dtype = higher(RILLE_INT64, higher(x->dtype, y->dtype));
-    plain v = fresh(p, op > 2 ? RILLE_BOOL : dtype, r.fits ? r.rank : 0, r.shape);
-    int64_t index[RILLE_MAX_RANK];
-    for (int64_t i = 0; r.fits && i < v.numel; i++) {
-        position(&v, i, index);
-        long double a = get(x, element_number(x, r.rank, index)), b = get(y, element_number(y, r.rank, index));
-        v.store[i] = combine(op, dtype, as_dtype(dtype, a), as_dtype(dtype, b));
-    }
-    p->step = name[op];
-    add_value(p, call[op](p->tensor[r.a], p->tensor[r.b]), !r.fits, v);
-}
-
-static void step_unary(program *p) /* neg, abs, and exp, whose arguments are kept small */
-{
-    int from = any(p), op = (int)random_below(&p->rng, 3);
-    const plain *x = &p->expected[from];
-    rille_dtype dtype = higher(op == 2 ? RILLE_FLOAT32 : RILLE_INT64, x->dtype);
-    plain v = fresh(p, dtype, x->rank, x->shape);
-    for (int64_t i = 0; i < v.numel; i++) {
-        long double a = get(x, i);
-        if (op == 2)
-            v.store[i] = dtype == RILLE_FLOAT64 ? (long double)exp((double)a) : (long double)(float)exp((double)(float)a);
-        else if (dtype == RILLE_INT64)
-            v.store[i] = (long double)(int64_t)(op == 1 && a >= 0 ? (uint64_t)(int64_t)a : 0 - (uint64_t)(int64_t)a);
-        else
-            v.store[i] = op == 0 ? -a : fabsl(a);
-    }
-    p->step = op == 0 ? "neg" : op == 1 ? "abs" : "exp";
-    rille_tensor *t = p->tensor[from];
-    add_value(p, op == 0 ? rille_neg(t) : op == 1 ? rille_abs(t) : rille_exp(t), false, v);
-}
-
-static void step_index_select(program *p)
-{
-    int from = any(p);
-    const plain *x = &p->expected[from];
-    if (x->rank == 0)
-        return;
-    int dim = (int)random_below(&p->rng, x->rank);
-    int64_t shape[RILLE_MAX_RANK], index[RILLE_MAX_RANK], picked[4], k = x->shape[dim] == 0 ? 0 : random_below(&p->rng, 5);
-    for (int64_t i = 0; i < k; i++)
-        picked[i] = random_below(&p->rng, x->shape[dim]);
-    memcpy(shape, x->shape, sizeof shape);
-    shape[dim] = k;
-    if (count_of(x->rank, shape) > MOST_ELEMENTS)
-        return;
-    plain v = fresh(p, x->dtype, x->rank, shape);
-    for (int64_t i = 0; i < v.numel; i++) {
-        position(&v, i, index);
-        index[dim] = picked[index[dim]];
-        v.store[i] = get(x, number_of(x, index));
-    }
-    p->step = "index_select";
-    rille_tensor *at = rille_from(p->cx, RILLE_INT64, 1, &k, picked);
-    add_value(p, rille_index_select(p->tensor[from], dim, at), false, v);
-    rille_free(at);
 }
 
 static void step_free(program *p) /* what others see of the same elements stays */
@@ -326,14 +264,17 @@ static void check_copies_out(const program *p)
 typedef void step(program *p);
 static step *const steps[] = {
     /* clang-format off */
-    step_create, step_free, step_copies, step_copy, step_copy,
+    step_create, step_series, step_free, step_copies, step_copy, step_copy,
     step_reshape, step_reshape, step_permute, step_permute, step_narrow, step_narrow, step_expand, step_flip, step_windows,
-    step_split, step_ones,
-    step_binary, step_binary, step_unary, step_rounding, step_activation, step_halves, step_pairs, step_pairs, step_clamp, step_masked,
-    step_masked,
+    step_split, step_parts, step_ones, step_meshgrid, step_diagonal,
+    step_binary, step_binary, step_binary, step_unary, step_unary, step_function, step_function, step_convert, step_rounding,
+    step_pairs, step_pairs, step_clamp, step_masked, step_masked,
+    step_activation, step_learned, step_halves, step_gate, step_dropout,
     step_fold, step_fold, step_scan, step_order, step_extreme, step_softmax,
-    step_cat, step_spread, step_spread, step_index_select, step_gather, step_scatter, step_subscript, step_subscript,
-    step_product, step_convolution, step_pool, step_normalisation, step_loss, step_cross_entropy,
+    step_cat, step_spread, step_spread, step_index_select, step_gather, step_scatter, step_rows, step_subscript,
+    step_subscript,
+    step_product, step_vectors, step_convolution, step_pool, step_normalisation, step_recurrent, step_recurrent,
+    step_loss, step_likelihood, step_likelihood, step_labels,
     /* clang-format on */
 };
 

@@ -56,6 +56,12 @@ static inline plain fresh(program *p, rille_dtype dtype, int rank, const int64_t
     return x;
 }
 
+static inline void drop_dimension(plain *x, int dim) /* of size 1 */
+{
+    memmove(x->shape + dim, x->shape + dim + 1, (size_t)(x->rank - dim - 1) * sizeof x->shape[0]);
+    x->rank--;
+}
+
 /* A view of another shape, whose places are for the caller to fill in. */
 static inline plain view_of(program *p, const plain *x, int rank, const int64_t *shape)
 {
@@ -145,6 +151,16 @@ static inline long double as_dtype(rille_dtype dtype, long double x)
     return dtype == RILLE_FLOAT32 ? (long double)(float)x : dtype == RILLE_FLOAT64 ? (long double)(double)x : x;
 }
 
+/* x, a value of any dtype, converted: to integers towards zero and no further than their ends, NaN to 0; to bool, x != 0. */
+static inline long double converted(rille_dtype dtype, long double x)
+{
+    const long double least = dtype == RILLE_UINT8 ? 0 : (long double)INT64_MIN;
+    const long double most = dtype == RILLE_UINT8 ? 255 : (long double)INT64_MAX;
+    if (is_floating(dtype) || dtype == RILLE_BOOL)
+        return dtype == RILLE_BOOL ? x != 0 : as_dtype(dtype, x);
+    return x != x ? 0 : x <= least ? least : x >= most ? most : truncl(x) + 0; /* which is never -0 */
+}
+
 /* The largest |x|; NaN and infinity where there is one. What rounds is compared where this is moderate. */
 static inline long double largest(const plain *x)
 {
@@ -195,12 +211,27 @@ static inline void add_close(program *p, rille_tensor *t, plain expected, long d
     long double *tolerance = claim(p, expected.numel, sizeof *tolerance);
     for (int64_t i = 0; i < expected.numel; i++) {
         long double right = expected.store[i];
-        if (expected.dtype == RILLE_FLOAT32 && fabsl(right) > (long double)FLT_MAX)
-            expected.store[i] = right = (float)right;
+        if (fabsl(right) > (expected.dtype == RILLE_FLOAT32 ? (long double)FLT_MAX : (long double)DBL_MAX))
+            expected.store[i] = right = as_dtype(expected.dtype, right);
         long double own = expected.dtype == RILLE_FLOAT32 ? (long double)FLT_EPSILON : 64 * (long double)DBL_EPSILON;
         tolerance[i] = is_floating(expected.dtype) ? fabsl(right) * own + error + 1e-45L : 0;
     }
     add_rounded(p, t, expected, tolerance);
+}
+
+static inline long double epsilon_of(rille_dtype dtype)
+{
+    return dtype == RILLE_FLOAT32 ? (long double)FLT_EPSILON : (long double)DBL_EPSILON;
+}
+
+/* Whole numbers of this shape, which are not a value of the program's. */
+static inline rille_tensor *random_weights(program *p, rille_dtype dtype, int rank, const int64_t *shape, plain *weights)
+{
+    *weights = fresh(p, dtype, rank, shape);
+    rille_tensor *t = rille_empty(p->cx, dtype, rank, shape);
+    for (int64_t i = 0; i < weights->numel; i++)
+        put_element(dtype, rille_data(t), i, weights->store[i] = random_value(&p->rng, dtype, WHOLE));
+    return t;
 }
 
 typedef struct pair { /* two values, and the shape that they broadcast to */
