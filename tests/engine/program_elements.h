@@ -264,8 +264,8 @@ static inline void step_pairs(program *p) /* div, minimum, maximum, remainder, p
         if (which == 3) {
             long double rest = b == 0 ? (is_floating(v.dtype) ? (long double)NAN : 0) : fmodl(a, b);
             v.store[i] = rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
-        } else if (which == 4)
-            v.store[i] = powl(a, b);
+        } else if (which == 4) /* glibc's powl says that (-Inf)^(-2^63) is Inf */
+            v.store[i] = isinf(a) ? (long double)pow((double)a, (double)b) : powl(a, b);
         else /* the quotient of two doubles rounds in long double first, which shows in the last place */
             v.store[i] = which == 0 ? (v.dtype == RILLE_FLOAT64 ? (long double)((double)a / (double)b)
                                                                 : (long double)((float)a / (float)b))
