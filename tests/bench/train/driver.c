@@ -1,6 +1,6 @@
 /* A training step of five nets in Rille and in PyTorch: forward, cross-entropy, backward, SGD; with one thread and two; as it
- * is, and with statistics each step: all that a probe records of every layer, against the norm and the standard deviation of
- * every parameter's gradient. Both start from the same weights and data, and nothing is timed where their gradients differ. They
+ * is, with the norm and the standard deviation of every parameter's gradient each step, and with all that Rille's probe records
+ * of every layer, against the same two numbers in PyTorch. Both start from the same weights and data, and nothing is timed where their gradients differ. They
  * take turns, sample by sample, and the median counts. The table goes to standard output, the same figures as JSON to a file.
  *
  *     driver FOLDER PYTHON RILLE     FOLDER gets the weights and train.json; ONLY=lstm, in the environment, picks that net
@@ -8,8 +8,8 @@
  * Each is a process of its own for every line of the table, so that its memory is that of this net. It is asked, line by line:
  *
  *     name                                  what it is, with its version
- *     case NET THREADS STATISTICS FILE      "ok". Rille writes the data, the weights and their gradients to FILE, as .npz;
- *                                           PyTorch reads it
+ *     case NET THREADS STATISTICS FILE      "ok". STATISTICS: none, gradients or probe. Rille writes the data, the weights and
+ *                                           their gradients to FILE, as .npz; PyTorch reads it
  *     compare                               (PyTorch) how far its gradients are from those of FILE: the worst parameter's
  *                                           |g - g'| / |g'|
  *     run COUNT                             the seconds that so many steps took: of the processor with one thread, so that what
@@ -22,14 +22,16 @@
 #include <string.h>
 
 enum { SAMPLES = 15, RILLE = 0, PYTORCH = 1, BOTH = 2 };
+enum { NONE, GRADIENTS, PROBE, STATISTICS }; /* what is measured each step */
+static const char *const statistics_name[STATISTICS] = {"none", "gradients", "probe"};
 static const double SAMPLE_SECONDS = 6e-2; /* at least, for one sample */
 static const double TOLERANCE = 1e-4;      /* of gradients, relative */
 
 /* floor: milliseconds that the arithmetic takes on one core of an AVX-512 Xeon at 2.8 GHz, about; 0: not known. goal: how many
- * times as fast as PyTorch Rille means to be on one core, [1] with statistics; 0: no goal of its own. */
+ * times as fast as PyTorch Rille means to be on one core, by statistics; 0: no goal of its own. */
 typedef struct net {
     const char *name, *title;
-    double floor, goal[2];
+    double floor, goal[STATISTICS];
 } net;
 static const net nets[] = {
     {"sigmoid", "784-256x3-10 sigmoid, batch 64", 0.8, {0, 0}}, {"tanh", "64-64x50-10 tanh, batch 64", 0.8, {4, 6}},
@@ -40,7 +42,7 @@ static const net nets[] = {
 typedef struct line {
     const net *net;
     int threads;
-    bool statistics;
+    int statistics;
     double off; /* how far the gradients are from each other */
     double median[BOTH], bytes[BOTH];
     double load; /* average over the last minute, as the machine tells it, after the timing */
@@ -83,7 +85,8 @@ static bool begin(peer *peers, const line *l, const char *folder)
 {
     char answer[ANSWER_SIZE];
     for (int who = 0; who < BOTH; who++)
-        if (!peer_ask(&peers[who], answer, "case %s %d %d %s/weights.npz", l->net->name, l->threads, l->statistics, folder) ||
+        if (!peer_ask(&peers[who], answer, "case %s %d %s %s/weights.npz", l->net->name, l->threads,
+                      statistics_name[l->statistics], folder) ||
             strcmp(answer, "ok") != 0)
             return false;
     return true;
@@ -133,7 +136,7 @@ static void print_number(int width, const char *format, double x)
 
 static void print_line(const line *l)
 {
-    printf("%-38s %7d %10s %9.3f %9.3f %6.2f", l->net->title, l->threads, l->statistics ? "yes" : "", 1e3 * l->median[RILLE],
+    printf("%-38s %7d %10s %9.3f %9.3f %6.2f", l->net->title, l->threads, l->statistics == NONE ? "" : statistics_name[l->statistics], 1e3 * l->median[RILLE],
            1e3 * l->median[PYTORCH], l->median[PYTORCH] / l->median[RILLE]);
     print_number(5, "%g", l->threads == 1 ? l->net->goal[l->statistics] : 0);
     print_number(6, "%g", l->threads == 1 ? l->net->floor : 0);
@@ -144,9 +147,9 @@ static void print_line(const line *l)
 static void print_json(FILE *json, const line *l, bool first)
 {
     fprintf(json,
-            "%s\n  {\"net\": \"%s\", \"threads\": %d, \"statistics\": %s, \"rille\": %.6g, \"pytorch\": %.6g, "
+            "%s\n  {\"net\": \"%s\", \"threads\": %d, \"statistics\": \"%s\", \"rille\": %.6g, \"pytorch\": %.6g, "
             "\"rille_bytes\": %.0f, \"pytorch_bytes\": %.0f, \"gradients_off\": %.3g, \"load\": %.2f}",
-            first ? "" : ",", l->net->name, l->threads, l->statistics ? "true" : "false", l->median[RILLE], l->median[PYTORCH],
+            first ? "" : ",", l->net->name, l->threads, statistics_name[l->statistics], l->median[RILLE], l->median[PYTORCH],
             l->bytes[RILLE], l->bytes[PYTORCH], l->off, l->load);
 }
 
@@ -184,8 +187,8 @@ int main(int argc, char **argv)
     const char *only = getenv("ONLY");
     int done = 0, failed = 0;
     fputc('[', json);
-    for (size_t i = 0; i < 4 * sizeof nets / sizeof *nets; i++) {
-        line l = {.net = &nets[i / 4], .threads = 1 + (int)(i & 1), .statistics = i & 2};
+    for (size_t i = 0; i < 2 * STATISTICS * sizeof nets / sizeof *nets; i++) {
+        line l = {.net = &nets[i / (2 * STATISTICS)], .threads = 1 + (int)(i & 1), .statistics = (int)(i / 2 % STATISTICS)};
         peer peers[BOTH];
         if (only != NULL && strstr(l.net->name, only) == NULL)
             continue;

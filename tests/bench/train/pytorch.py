@@ -54,7 +54,7 @@ class Case:
         torch.set_num_threads(int(threads))
         self.clock = time.process_time if threads == "1" else time.perf_counter
         forget_peak()
-        self.before, self.statistics, self.path = resident("VmRSS"), statistics == "1", path
+        self.before, self.statistics, self.path = resident("VmRSS"), statistics != "none", path
         self.net = NETS[name]()
         self.parameters = list(self.net.parameters())
         with numpy.load(path) as arrays, torch.no_grad():

@@ -58,6 +58,15 @@ local function forget_peak() -- proc(5)
     file:write("5")
 end
 
+-- The norm (its log10) and the standard deviation of every parameter's gradient are among what this measures.
+local function measure_gradients(parameters)
+    local gradients = {}
+    for i, parameter in ipairs(parameters) do
+        gradients[i] = parameter.grad
+    end
+    return rille.measure_many(gradients):totable()
+end
+
 local answers = {}
 
 function answers.name()
@@ -82,19 +91,23 @@ function answers.case(name, threads, statistics, path)
     rille.save_npz(path, arrays)
     case = {
         clock = threads == "1" and os.clock or rille.clock, before = before, net = net, x = x, labels = labels,
-        optimizer = optim.SGD(net:parameters(), { lr = RATE }), probe = statistics == "1" and flow.probe(net),
+        optimizer = optim.SGD(net:parameters(), { lr = RATE }), probe = statistics == "probe" and flow.probe(net),
+        parameters = statistics == "gradients" and net:parameters(),
     }
     return "ok"
 end
 
 function answers.run(count)
-    local net, x, labels, optimizer, probe = case.net, case.x, case.labels, case.optimizer, case.probe
+    local net, x, labels, optimizer, probe, parameters =
+        case.net, case.x, case.labels, case.optimizer, case.probe, case.parameters
     local began = case.clock()
     for _ = 1, tonumber(count) do
         optimizer:zero_grad()
         rille.cross_entropy(net(x), labels):backward()
         if probe then
             probe:record()
+        elseif parameters then
+            case.seen = measure_gradients(parameters)
         end
         optimizer:step()
     end
