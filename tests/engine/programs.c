@@ -314,15 +314,53 @@ Test(programs, agree_with_an_interpreter)
     rille_close(cx);
 }
 
-/* ---- Gradients of random programs of smooth operations, against differences ---- */
+/* ---- Gradients of random programs of smooth operations, against differences, whose arguments are bounded where a function
+ *      bends, or loses digits, beyond what differences can follow ---- */
 
 static rille_tensor *smooth_element(rille_context *cx, int which, rille_tensor *a)
 {
+    rille_tensor *within = rille_mul(rille_tanh(a), rille_scalar(cx, RILLE_FLOAT64, 0.9));
+    rille_tensor *positive = rille_add(rille_exp(within), rille_scalar(cx, RILLE_FLOAT64, 0.5));
     switch (which) {
     case 0: return rille_mul(rille_tanh(a), rille_scalar(cx, RILLE_FLOAT64, 1.5));
     case 1: return rille_sub(rille_mul(a, a), rille_tanh(a));
     case 2: return rille_div(a, rille_add(rille_exp(rille_neg(rille_tanh(a))), rille_scalar(cx, RILLE_FLOAT64, 1)));
+    case 3: return rille_pow(positive, within);
+    case 4: return rille_log(positive);
+    case 5: return rille_log1p(within);
+    case 6: return rille_asin(within);
+    case 7: return rille_cos(positive);
+    case 8: return rille_sinh(within);
     default: return rille_sqrt(rille_add(rille_mul(a, a), rille_scalar(cx, RILLE_FLOAT64, 0.7)));
+    }
+}
+
+/* Of a matrix, which is both the input and where the weights come from. */
+static rille_tensor *smooth_layer(rille_context *cx, int which, rille_tensor *a)
+{
+    const int64_t picked[] = {0, rille_shape(a)[0] - 1, 0};
+    rille_tensor *square = rille_tanh(rille_matmul(a, rille_transpose(a, 0, 1))), *sequence = rille_unsqueeze(a, 1);
+    rille_tensor *of_gates[] = {a, rille_tanh(a), rille_cos(a), a}, *among[] = {square, rille_neg(square), square, square};
+    const int gates = which == 3 ? 4 : which == 2 ? 3 : 1;
+    const rille_recurrent_weights w = {.ih = rille_cat(of_gates, gates, 0), .hh = rille_cat(among, gates, 0)};
+    switch (which) {
+    case 0: return square;
+    case 1: return rille_rnn(sequence, &w, NULL, RILLE_TANH);
+    case 2: return rille_gru(sequence, &w, NULL);
+    case 3: return rille_lstm(sequence, &w, NULL, NULL, NULL);
+    case 4: return rille_embedding(rille_from(cx, RILLE_INT64, SHAPE(3), picked), a);
+    default: return rille_linear(a, a, NULL);
+    }
+}
+
+static rille_tensor *smooth_loss(uint64_t *rng, rille_tensor *a, rille_tensor *target)
+{
+    const rille_reduction reduction = (rille_reduction)random_below(rng, 3);
+    switch (random_below(rng, 4)) {
+    case 0: return rille_mse_loss(a, target, reduction);
+    case 1: return rille_bce_loss(rille_sigmoid(rille_tanh(a)), target, reduction);
+    case 2: return rille_bce_with_logits(a, target, NULL, reduction);
+    default: return rille_kl_div(a, target, true, reduction);
     }
 }
 
@@ -369,11 +407,11 @@ static rille_tensor *smooth_step(rille_context *cx, uint64_t *rng, rille_tensor 
     if (which == 0)
         return rille_add(rille_sum(b, NULL, 0, false), a);
     if (which == 1)
-        return rille_mse_loss(a, rille_mean(b, NULL, 0, false), (rille_reduction)random_below(rng, 3));
-    if (which == 2 && rank == 2)
-        return rille_matmul(a, rille_transpose(a, 0, 1));
+        return smooth_loss(rng, a, rille_mean(rille_tanh(b), NULL, 0, false));
+    if (which == 2 && rank == 2 && rille_numel(a) > 0)
+        return smooth_layer(cx, (int)random_below(rng, 6), a);
     if (which < 4 || rank == 0)
-        return smooth_element(cx, (int)random_below(rng, 4), a);
+        return smooth_element(cx, (int)random_below(rng, 10), a);
     return which < 6 ? smooth_fold(rng, a, dim) : smooth_move(cx, rng, a, dim);
 }
 
