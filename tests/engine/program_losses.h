@@ -81,15 +81,18 @@ static inline long double soft_plus(long double x)
     return x > 0 ? x + log1pl(expl(-x)) : log1pl(expl(x));
 }
 
-/* The logistic function of a value, as a new one. */
+/* A value brought to 0 ... 1, its ends among it or not, as a new one. */
 static inline int add_probabilities(program *p, int from)
 {
     const plain *x = &p->expected[from];
+    bool clamps = random_below(&p->rng, 2) == 0;
     plain v = fresh(p, x->dtype, x->rank, x->shape);
-    for (int64_t i = 0; i < v.numel; i++)
-        v.store[i] = 1 / (1 + expl(-get(x, i)));
-    p->step = "sigmoid";
-    add_close(p, rille_sigmoid(p->tensor[from]), v, 0);
+    for (int64_t i = 0; i < v.numel; i++) {
+        long double a = get(x, i);
+        v.store[i] = clamps ? fminl(fmaxl(a, 0), 1) : 1 / (1 + expl(-a));
+    }
+    p->step = clamps ? "clamp" : "sigmoid";
+    add_close(p, clamps ? rille_clamp(p->tensor[from], 0, 1) : rille_sigmoid(p->tensor[from]), v, 0);
     return p->count - 1;
 }
 
