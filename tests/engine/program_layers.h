@@ -35,6 +35,27 @@ static inline void step_product(program *p) /* matmul by a new matrix, or linear
     rille_free(weights);
 }
 
+static inline void step_gram(program *p) /* matmul by its own transpose, in batches */
+{
+    int from = any(p);
+    const plain *x = &p->expected[from];
+    if (x->rank < 2 || !is_floating(x->dtype) || !(largest(x) <= 1e4L))
+        return;
+    int64_t n = x->shape[x->rank - 2], inner = x->shape[x->rank - 1], shape[RILLE_MAX_RANK];
+    memcpy(shape, x->shape, sizeof shape);
+    shape[x->rank - 1] = n;
+    if (count_of(x->rank, shape) > MOST_ELEMENTS)
+        return;
+    plain v = fresh(p, x->dtype, x->rank, shape);
+    for (int64_t i = 0; i < v.numel; i++)
+        for (int64_t k = 0; k < inner; k++) /* rows i / n, and of the same matrix i % n */
+            v.store[i] += get(x, i / n * inner + k) * get(x, (i / n / n * n + i % n) * inner + k);
+    p->step = "matmul";
+    rille_tensor *t = p->tensor[from], *turned = rille_transpose(t, -2, -1);
+    add_close(p, rille_matmul(t, turned), v, (long double)(2 * inner + 2) * largest(x) * largest(x) * epsilon_of(x->dtype));
+    rille_free(turned);
+}
+
 static inline void step_vectors(program *p) /* dot and outer, with a new vector */
 {
     int from = any(p);
