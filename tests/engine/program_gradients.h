@@ -28,7 +28,7 @@ static inline rille_tensor *smooth_layer(rille_context *cx, int which, rille_ten
 {
     const int64_t picked[] = {0, rille_shape(a)[0] - 1, 0};
     rille_tensor *square = rille_tanh(rille_matmul(a, rille_transpose(a, 0, 1))), *sequence = rille_unsqueeze(a, 1);
-    rille_tensor *of_gates[] = {a, rille_tanh(a), rille_cos(a), a}, *among[] = {square, rille_neg(square), square, square};
+    rille_tensor *of_gates[] = {a, rille_tanh(a), rille_neg(a), a}, *among[] = {square, rille_neg(square), square, square};
     const int gates = which == 3 ? 4 : which == 2 ? 3 : 1;
     const rille_recurrent_weights w = {.ih = rille_cat(of_gates, gates, 0), .hh = rille_cat(among, gates, 0)};
     switch (which) {
