@@ -1,6 +1,7 @@
 -- Every Lua block of every README is run, and where a block of ```text follows it, what it prints must be that text.
 
 local GUIDES = { "README.md", "bindings/README.md" }
+local PAGES = { "README.md", "bindings/README.md", "engine/README.md", "scripts/README.md", "tests/README.md" }
 
 local function blocks_of(path)
     local found, kind, lines, first = {}, nil, nil, nil
@@ -61,6 +62,21 @@ describe("the Lua blocks of", function()
                     assert.are.equal(without_trailing_blanks(block.expected), without_trailing_blanks(printed))
                 end
             end
+        end)
+    end
+end)
+
+describe("the headings of", function()
+    for _, path in ipairs(PAGES) do
+        it(path .. " stand there once each", function()
+            local seen, fenced = {}, false
+            for line in io.lines(path) do
+                fenced = fenced ~= (line:match("^```") ~= nil)
+                local heading = not fenced and line:match("^#+ (.+)")
+                assert(not heading or not seen[heading], ("%s has two sections '%s'"):format(path, heading))
+                seen[heading or ""] = true
+            end
+            assert(next(seen, "") or next(seen) ~= "", path .. " has no heading")
         end)
     end
 end)
