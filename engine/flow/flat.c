@@ -26,17 +26,19 @@ typedef struct search {
     const double *params;
     double threshold;
     rille_intervals *found;
-    bool inside; /* an interval is open */
+    bool inside;         /* an interval is open */
+    rille_status status; /* of the first look that failed */
 } search;
 
-static double slope(const search *s, int order, double x)
+static double slope(search *s, int order, double x)
 {
     double y = NAN;
-    rille_map(s->cx, s->act, s->params, order, RILLE_FLOAT64, 1, &x, &y);
+    if (s->status == RILLE_OK)
+        s->status = rille_map(s->cx, s->act, s->params, order, RILLE_FLOAT64, 1, &x, &y);
     return y;
 }
 
-static bool is_flat(const search *s, double x)
+static bool is_flat(search *s, double x)
 {
     return fabs(slope(s, 1, x)) < s->threshold;
 }
@@ -57,10 +59,10 @@ static double of_rank(int64_t rank)
     return x;
 }
 
-typedef bool predicate(const search *s, double x);
+typedef bool predicate(search *s, double x);
 
 /* low and high, at which `holds` differs, moved together until they are neighbours. */
-static void halve(const search *s, predicate *holds, double *low, double *high)
+static void halve(search *s, predicate *holds, double *low, double *high)
 {
     int64_t a = rank_of(*low), b = rank_of(*high);
     const bool at_low = holds(s, *low);
@@ -75,12 +77,12 @@ static void halve(const search *s, predicate *holds, double *low, double *high)
     *high = of_rank(b);
 }
 
-static bool rises(const search *s, double x)
+static bool rises(search *s, double x)
 {
     return slope(s, 1, x) > 0;
 }
 
-static bool is_convex(const search *s, double x)
+static bool is_convex(search *s, double x)
 {
     return slope(s, 2, x) > 0;
 }
@@ -168,14 +170,14 @@ static rille_status scan(search *s, double *x, double *d, double *dd)
         return status;
     if (fabs(d[0]) < s->threshold)
         begin_interval(s, -INFINITY);
-    for (size_t i = 1; i < n; i++)
+    for (size_t i = 1; i < n && s->status == RILLE_OK && s->found->count >= 0; i++)
         if ((fabs(d[i]) < s->threshold) != s->inside)
             cross(s, x[i - 1], x[i]);
         else
             look_between(s, x[i - 1], x[i], d + i - 1, dd + i - 1);
     if (s->inside)
         end_interval(s, INFINITY);
-    return RILLE_OK;
+    return s->status;
 }
 
 rille_status rille_flat_intervals(rille_context *cx, rille_activation act, const double *params, double threshold,

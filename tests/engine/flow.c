@@ -1,7 +1,9 @@
 /* Statistics of gradient flow. */
 #include "engine/support.h"
 
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- Statistics ---- */
 
@@ -276,6 +278,11 @@ Test(measure_changes, says_how_far_it_is_from_before_and_keeps_what_is_now)
 
 /* ---- Where an activation is flat ---- */
 
+typedef struct cancelling {
+    rille_context *context;
+    long microseconds;
+} cancelling;
+
 static bool is_within(const rille_intervals *flat, double x)
 {
     for (int i = 0; i < flat->count; i++)
@@ -333,6 +340,32 @@ Test(flat_intervals, of_known_activations)
     cr_expect_eq(flat.count, 0);
     EXPECT_STATUS(cx, rille_flat_intervals(cx, RILLE_TANH, NULL, 1e-3, NULL), RILLE_ERROR_NULL,
                   "flat_intervals: the intervals are NULL");
+    rille_close(cx);
+}
+
+static void *cancel_after(void *argument)
+{
+    const cancelling *c = argument;
+    nanosleep(&(struct timespec){.tv_nsec = 1000 * c->microseconds}, NULL);
+    rille_cancel(c->context);
+    return NULL;
+}
+
+/* Wherever the search was when it came. */
+Test(flat_intervals, tell_of_being_cancelled)
+{
+    rille_context *cx = open_with(1, 0);
+    rille_intervals flat;
+    for (int i = 0; i < 100; i++) {
+        cancelling c = {.context = cx, .microseconds = 50L * i};
+        pthread_t other;
+        cr_assert_eq(pthread_create(&other, NULL, cancel_after, &c), 0);
+        const rille_status status = rille_flat_intervals(cx, RILLE_GELU, NULL, 1e-3, &flat);
+        cr_assert_eq(status, rille_error_status(cx), "round %d: %d, but the message is '%s'", i, status, rille_error(cx));
+        pthread_join(other, NULL);
+        rille_map(cx, RILLE_TANH, NULL, 0, RILLE_FLOAT64, 1, &(double){0}, &(double){0}); /* takes what came too late */
+        rille_clear_error(cx);
+    }
     rille_close(cx);
 }
 
