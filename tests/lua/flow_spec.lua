@@ -343,6 +343,25 @@ describe("flow.probe", function()
         assert.is_not_nil(probe:latest()[3].weight_gradient_log10_norm)
     end)
 
+    it("lets go of weights that the net has replaced", function()
+        local net = nn.Sequential { nn.Linear(64, 64), nn.Tanh() }
+        local probe = flow.probe(net)
+        local function record(times)
+            for _ = 1, times do
+                net[1].weight = rille.randn(64, 64, { requires_grad = true })
+                net(rille.randn(2, 64)):sum():backward()
+                probe:record()
+            end
+            collectgarbage()
+            collectgarbage()
+            return rille.memory().current
+        end
+        local before = record(5)
+        local weights = (record(40) - before) / (64 * 64 * 4)
+        assert(weights < 20, ("40 records keep as much as %.0f weights"):format(weights))
+        assert.are.equal(90, #probe:rows())
+    end)
+
     it("ends with detach, and with <close>", function()
         local net, x = small_net()
         local probe = flow.probe(net)

@@ -75,4 +75,10 @@ function plan.empty(self)
     end
 end
 
+--- Of a plan that another takes the place of, what is left is what the passes recorded with it need: without the parameters, which
+-- a net that replaces them has let go of.
+function plan.retire(self)
+    self.tensors, self.within, self.compared, self.copies = nil, nil, nil, nil
+end
+
 return plan

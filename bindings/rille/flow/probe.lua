@@ -100,6 +100,11 @@ local function flat_of(probe, layer)
     return layer.flat
 end
 
+-- Copies of weights by weight, none of which lives on once the net has another in its place.
+local function no_copies()
+    return setmetatable({}, { __mode = "k" })
+end
+
 -- What else is measured of a call, as things are now: for rille.flow.plan.
 local function complete(probe, call)
     local layer = call.layer
@@ -166,7 +171,7 @@ local function new(net, options)
     options = check.options(2, "probe", options, { saturation = 1e-3, updates = true })
     local probe = setmetatable({
         net = net, saturation = options.saturation, updates = options.updates, calls = {}, recorded = {}, handles = {},
-        pending = false, inside = false, early = true, last_step = false, flat = {}, copies = {}, plan = false,
+        pending = false, inside = false, early = true, last_step = false, flat = {}, copies = no_copies(), plan = false,
     }, probe_metatable)
     table.insert(probe.handles, net:register_forward_pre_hook(function()
         if rille.is_grad_enabled() then
@@ -238,8 +243,12 @@ local function plan_of(probe)
     for _, call in ipairs(probe.calls) do
         complete(probe, call)
     end
-    if not probe.plan or not plans.fill(probe.plan, probe.calls) then
+    local last = probe.plan
+    if not last or not plans.fill(last, probe.calls) then
         probe.plan = plans.new(probe.calls)
+        if last then
+            plans.retire(last)
+        end
     end
     return probe.plan
 end
@@ -369,7 +378,7 @@ end
 
 --- Forgets the rows recorded so far.
 function Probe:clear()
-    self.recorded, self.last_step, self.copies, self.plan = {}, false, {}, false
+    self.recorded, self.last_step, self.copies, self.plan = {}, false, no_copies(), false
 end
 
 --- Takes the probe's hooks off the net; what was recorded stays.
@@ -377,7 +386,7 @@ function Probe:detach()
     for _, handle in ipairs(self.handles) do
         handle:remove()
     end
-    self.handles, self.calls, self.pending, self.copies, self.plan = {}, {}, false, {}, false
+    self.handles, self.calls, self.pending, self.copies, self.plan = {}, {}, false, no_copies(), false
 end
 Probe.close = Probe.detach
 probe_metatable.__close = Probe.detach
