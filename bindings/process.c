@@ -2,6 +2,7 @@
 #include "bindings.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,9 +39,23 @@ static int restart(lua_State *L)
     return 2;
 }
 
+/* flush_output(): true where all that was written to standard output got there, else nil and why, if that is known: print does not
+ * tell. io.stdout is open */
+static int flush_output(lua_State *L)
+{
+    const int flushed = fflush(stdout), why = errno;
+    if (flushed == 0 && !ferror(stdout)) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, flushed == 0 ? "some of it was refused" : strerror(why));
+    return 2;
+}
+
 int luaopen_rille_process(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"restart", restart}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"flush_output", flush_output}, {"restart", restart}, {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

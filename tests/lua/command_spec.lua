@@ -50,6 +50,16 @@ describe("rille", function()
             .. sets[1] .. " is in use\n" .. sets[1] .. "\tRILLE_ISA=v9: there is no such", (run(tell, "RILLE_ISA=v9")))
     end)
 
+    it("fails where its output did not get to where it was to go", function()
+        for _, words in ipairs { "-v", "--help", "-e 'print(1)'", "-e 'io.write(1)'" } do
+            local pipe = assert(io.popen(("%s %s 2>&1 >/dev/full"):format(command, words)))
+            assert.matches("^rille: standard output was not written whole: %w[%w ]+\n$", pipe:read("a"))
+            assert.is_nil((pipe:close()), words)
+        end
+        local _, closed = run("-e 'io.stdout:close()'")
+        assert.is_true(closed)
+    end)
+
     it("has commands, which go before scripts", function()
         assert.matches("usage: rille .*\n  atlas  ", (run("--help")))
         local folder = os.tmpname()
