@@ -103,12 +103,9 @@ static bool put_gradient(rille_tensor *t, rille_tensor *g, bool create_graph)
 {
     if (!accumulate_kept(&t->gradient, g, create_graph))
         return false;
-    if (t->on_gradient != NULL) {
-        void (*call)(rille_tensor *) = t->on_gradient;
-        t->on_gradient = NULL;
-        call(t->gradient);
-    }
-    return true;
+    rille_status (*call)(rille_tensor *) = t->on_gradient;
+    t->on_gradient = NULL;
+    return call == NULL || call(t->gradient) == RILLE_OK;
 }
 
 typedef struct walk {

@@ -67,10 +67,9 @@ static rille_status keep_statistics(rille_tensor *t, const rille_intervals *with
     return RILLE_OK;
 }
 
-/* Where that fails, the backward that calls it does. */
-static void measure_gradient(rille_tensor *gradient)
+static rille_status measure_gradient(rille_tensor *gradient)
 {
-    keep_statistics(gradient, NULL);
+    return keep_statistics(gradient, NULL);
 }
 
 rille_status rille_measure_early(rille_tensor *t, const rille_intervals *within)

@@ -39,7 +39,7 @@ struct rille_tensor {
     rille_tensor **capture; /* where the running rille_grad wants this leaf's gradient */
     struct rl_hooks *hooks; /* of a leaf; NULL where it has none */
     rl_measured *measured;  /* NULL: nothing was */
-    void (*on_gradient)(rille_tensor *gradient); /* called once, with the gradient that the next backward puts here; or NULL */
+    rille_status (*on_gradient)(rille_tensor *gradient); /* called once, with the gradient that the next backward puts here; or NULL */
 };
 
 enum { RL_MOST_INPUTS = 2 + RILLE_MAX_PARAMETERS }; /* of one operation */

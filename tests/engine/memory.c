@@ -606,6 +606,32 @@ Test(memory, limit)
     rille_close(cx);
 }
 
+/* Also where the last thing that finds no memory is the measuring of a leaf's gradient. */
+Test(memory, a_backward_that_finds_none_fails)
+{
+    rille_context *cx = rille_open(NULL);
+    rille_tensor *w = rille_randn(cx, RILLE_FLOAT32, SHAPE(3));
+    rille_set_requires_grad(w, true);
+    int failed = 0;
+    for (bool done = false; !done;) {
+        rille_scope_push(cx);
+        rille_set_gradient(w, NULL);
+        cr_assert_eq(rille_measure_early(w, NULL), RILLE_OK);
+        rille_tensor *y = rille_sum(w, NULL, 0, false);
+        rille_memory_trim(cx);
+        rille_set_memory_limit(cx, rille_memory_usage(cx).current + 16 * (size_t)failed + 1);
+        const rille_status status = rille_backward(y, NULL);
+        cr_assert_eq(status, rille_error_status(cx), "%s", rille_error(cx));
+        done = status == RILLE_OK;
+        failed++;
+        rille_set_memory_limit(cx, 0);
+        rille_clear_error(cx);
+        rille_scope_pop(cx);
+    }
+    cr_expect_gt(failed, 10);
+    rille_close(cx);
+}
+
 Test(memory, usage)
 {
     heap h = {0};
