@@ -17,6 +17,22 @@ static const char *check_path(lua_State *L, int argument)
 
 /* ---- Reading ---- */
 
+/* rille.file_size(path): bytes of an ordinary file; of what is none, or cannot be read: nil, "path: why" */
+static int file_size(lua_State *L)
+{
+    char message[1024];
+    const char *path = check_path(L, 1);
+    int64_t size = rille_file_size(rlua_context(L), path);
+    if (size >= 0) {
+        lua_pushinteger(L, size);
+        return 1;
+    }
+    rlua_take_error(rlua_context(L), message, sizeof message);
+    lua_pushnil(L);
+    lua_pushstring(L, message + strlen("file_size: "));
+    return 2;
+}
+
 static int read_one(lua_State *L, rille_tensor *(*read)(rille_context *, const char *))
 {
     const char *path = check_path(L, 1);
@@ -248,6 +264,7 @@ static int load(lua_State *L)
 }
 
 const luaL_Reg rlua_file_functions[] = {
+    {"file_size", file_size},
     {"load", load},
     {"load_npy", load_npy},
     {"load_npz", load_npz},

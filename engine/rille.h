@@ -628,6 +628,7 @@ RILLE_API rille_status rille_histogram(rille_tensor *t, double low, double high,
  * names the file and the byte. bool, uint8, int64, float32 and float64 are read as they are; float16 and bfloat16 as float32,
  * int8, int16, int32, uint16 and uint32 as int64, which hold them exactly; others are refused by name. What is written takes
  * its place at once (written beside it, synchronised, renamed) or not at all; symbolic links are followed. */
+RILLE_API int64_t rille_file_size(rille_context *cx, const char *path); /* bytes of an ordinary file that can be read; -1, with a message, for what is none: a pipe, a device, a folder */
 RILLE_API rille_tensor *rille_read_idx(rille_context *cx, const char *path); /* LeCun's IDX (the MNIST format), unsigned bytes, plain or gzipped: uint8 of the file's shape */
 RILLE_API rille_tensor *rille_read_records(rille_context *cx, const char *path, int64_t size); /* a file of records of `size` bytes each, and nothing else: uint8 [n, size] */
 RILLE_API rille_tensor *rille_read_npy(rille_context *cx, const char *path); /* NumPy's .npy, either byte order, C or Fortran order, plain or gzipped */

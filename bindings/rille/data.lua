@@ -23,9 +23,7 @@ local function find(name)
     local tried = folders()
     for _, folder in ipairs(tried) do
         local path = folder .. "/" .. name
-        local file = io.open(path, "rb")
-        if file then
-            file:close()
+        if rille.file_size(path) then
             return path
         end
     end

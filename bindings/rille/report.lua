@@ -33,7 +33,8 @@ local function read_uplot()
     local found = {}
     for _, entry in ipairs(UPLOT) do
         local name, file_name = entry[1], entry[2]
-        local file <close> = io.open(folder .. "/" .. file_name, "rb")
+        local path = folder .. "/" .. file_name
+        local file <close> = rille.file_size(path) and io.open(path, "rb")
         found[name] = file and file:read("a")
         if not found[name] then
             return nil, ("uPlot was not found (no '%s' in %s): `make deps` gets it, with npm"):format(file_name, folder)

@@ -47,6 +47,18 @@ int rl_open_file(rille_context *cx, const char *operation, const char *path, uin
     return -1;
 }
 
+int64_t rille_file_size(rille_context *cx, const char *path)
+{
+    uint64_t size;
+    if (cx == NULL)
+        return -1;
+    int file = rl_open_file(cx, "file_size", path, &size);
+    if (file < 0)
+        return -1;
+    close(file);
+    return (int64_t)size;
+}
+
 static int64_t read_gzip(void *stream, void *into, size_t n)
 {
     int code = Z_OK, got = gzread(stream, into, n < (1u << 30) ? (unsigned)n : 1u << 30);

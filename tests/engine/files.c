@@ -156,6 +156,26 @@ Test(files, records)
     rille_close(cx);
 }
 
+Test(files, size)
+{
+    rille_context *cx = open_with(1, 0);
+    write_file("\1\2\3", 3);
+    cr_expect_eq(rille_file_size(cx, path), 3);
+    write_file("", 0);
+    cr_expect_eq(rille_file_size(cx, path), 0);
+    EXPECT_NO_ERROR(cx);
+    unlink(path);
+    cr_assert_eq(mkfifo(path, 0600), 0); /* nobody writes to it */
+    char message[256];
+    snprintf(message, sizeof message, "file_size: %s: not an ordinary file, whose size is known", path);
+    cr_expect_eq(rille_file_size(cx, path), -1);
+    EXPECT_ERROR(cx, RILLE_ERROR_IO, message);
+    cr_expect_eq(rille_file_size(cx, NULL), -1);
+    EXPECT_ERROR(cx, RILLE_ERROR_NULL, "file_size: the path is NULL");
+    cr_expect_eq(rille_file_size(NULL, path), -1);
+    rille_close(cx);
+}
+
 /* ---- npy ---- */
 
 static void expect_same(rille_tensor *a, rille_tensor *b)

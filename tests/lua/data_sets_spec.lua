@@ -77,6 +77,11 @@ describe("data.mnist, fashion_mnist and cifar10", function()
             message_of(data.mnist, folder))
     end)
 
+    it("are ordinary files: nothing waits for a pipe", function()
+        assert(os.execute(("cd %s && mkfifo data_batch_1.bin"):format(folder)))
+        assert.equal("cifar10: no file 'data_batch_1.bin' in FOLDER", message_of(data.cifar10, folder))
+    end)
+
     it("read CIFAR-10's records", function()
         for i = 1, 5 do
             write(("data_batch_%d.bin"):format(i), string.char(i), ("\255"):rep(1024), ("\0"):rep(1024), ("\51"):rep(1024))
@@ -164,6 +169,9 @@ describe("data.csv", function()
         assert.equal("bad argument #2 to 'csv' (separator: one character expected, got \",,\")",
             refused("a\n1", { separator = ",," }))
         assert.equal("csv: FOLDER: Is a directory", message_of(data.csv, folder))
+        assert.equal("csv: /dev/null: not an ordinary file, whose size is known", message_of(data.csv, "/dev/null"))
+        assert(os.execute("mkfifo " .. folder .. "/pipe")) -- nobody writes to it
+        assert.equal("csv: FOLDER/pipe: not an ordinary file, whose size is known", message_of(data.csv, folder .. "/pipe"))
         assert.equal("csv: FOLDER/none: No such file or directory", message_of(data.csv, folder .. "/none"))
         assert.equal("bad argument #1 to 'csv' (path expected, got nil)", message_of(data.csv))
     end)

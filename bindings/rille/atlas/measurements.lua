@@ -69,10 +69,10 @@ end
 --- The worst errors in the table that `make exhaustive` writes: [dtype][activation][order], in ULP, over all instruction
 -- sets; nil where there is no such file.
 function measurements.accuracy(path)
-    local file <close> = io.open(path, "r")
-    if not file then
+    if not rille.file_size(path) then
         return nil
     end
+    local file <close> = assert(io.open(path, "r"))
     local worst, section = { float32 = {}, float64 = {} }, nil
     for line in file:lines() do
         section = line:match("^## (float%d%d)") or section

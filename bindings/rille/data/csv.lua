@@ -12,17 +12,16 @@ local function fail(path, content, at, format, ...)
 end
 
 local function read_file(path)
-    local file, message = io.open(path, "rb")
-    if not file then
-        check.fail("csv: %s", message)
+    local size, why = rille.file_size(path)
+    if not size then
+        check.fail("csv: %s", why)
     end
-    local readable, why = file:read(0)
-    local content = readable and file:read("a") or ""
-    file:close()
-    if why then
-        check.fail("csv: %s: %s", path, why)
+    local file <close> = assert(io.open(path, "rb"))
+    local content, problem = file:read(size)
+    if problem then
+        check.fail("csv: %s: %s", path, problem)
     end
-    return content
+    return content or ""
 end
 
 -- The cell that begins with a quote at `at`, and where what follows it begins.

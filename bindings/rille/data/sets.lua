@@ -29,18 +29,13 @@ function sets.prepare(images, labels, highest, options)
     return { x = x, y = labels:to("int64") + 1 }
 end
 
-local function exists(path)
-    local file = io.open(path, "rb")
-    return file and file:close()
-end
-
 -- The first of the names that is there in the folder.
 local function find(name, folder, candidates)
     if type(folder) ~= "string" then
         check.argument(1, name, "folder expected, got %s", check.type_name(folder))
     end
     for _, candidate in ipairs(candidates) do
-        if exists(folder .. "/" .. candidate) then
+        if rille.file_size(folder .. "/" .. candidate) then
             return folder .. "/" .. candidate
         end
     end

@@ -1,5 +1,6 @@
 --- rille.train.log: a row for each step in a CSV or JSON-lines file, which can be read while the run goes on.
 
+local rille = require "rille"
 local check = require "rille.check"
 local files = require "rille.files"
 
@@ -50,18 +51,17 @@ formats.jsonl = {
 
 -- What an earlier run has written up to that step: what comes after it will be written again.
 local function read_until(path, format, header, step)
-    local file = io.open(path, "rb")
     local kept = { header }
-    if not file then
+    if not rille.file_size(path) then
         return header
     end
+    local file <close> = assert(io.open(path, "rb"))
     for line in file:lines("L") do
         local at = line:sub(-1) == "\n" and format.step_of(line)
         if at and at <= step then
             kept[#kept + 1] = line
         end
     end
-    file:close()
     return table.concat(kept)
 end
 
