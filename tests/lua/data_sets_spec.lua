@@ -128,6 +128,18 @@ describe("data.csv", function()
         assert.same({ 2, 1, 2 }, t.y:totable())
     end)
 
+    it("takes quotes, separators and decimal numbers as they are meant", function()
+        local t = data.csv(write("t.csv", '"a"|"b%"|c|d\r"1"|2|""|0x1\n"x|""y"""|+.5|-Inf| 1 \n||1e2|\n'), { separator = "|" })
+        assert.same({ "b%", "c" }, t.names) -- d holds hexadecimal digits, which are no decimal number
+        assert.same({ { 2, "nan" }, { 0.5, -math.huge }, { "nan", 100 } }, values(t.x))
+        assert.same({ a = { "1", 'x|"y"', "" }, d = { "0x1", " 1 ", "" } }, t.text)
+        for _, separator in ipairs { "%", "^", "]", "-", "a", "\t", "." } do
+            t = data.csv(write("t.csv", (("b;c\n1;2"):gsub(";", { [";"] = separator }))), { separator = separator })
+            assert.same({ { 1, 2 } }, t.x:totable())
+        end
+        assert.same({ 1, 0 }, data.csv(write("t.csv", "word\nx")).x:shape())
+    end)
+
     it("reads or refuses anything", function()
         local pieces, read, refused = { "a", "1", "-2.5", ",", ",", "\n", "\n", "\r\n", '"', '""', " ", "\xff", "NA" }, 0, 0
         local draw = require "rille.data.stream"(3)
@@ -153,7 +165,8 @@ describe("data.csv", function()
             return message_of(data.csv, write("t.csv", content), options)
         end
         assert.equal("csv: FOLDER/t.csv: 1 cell, the first row has 2 (line 2, byte 5)", refused("a,b\n1\n"))
-        assert.equal("csv: FOLDER/t.csv: more cells than the 2 of the first row (line 2, byte 8)", refused("a,b\n1,2,3\n"))
+        assert.equal("csv: FOLDER/t.csv: 3 cells, the first row has 2 (line 2, byte 9)", refused("a,b\n1,2,3\n"))
+        assert.equal("csv: FOLDER/t.csv: 1 cell, the first row has 2 (line 3, byte 9)", refused('a,b\n"1\n2"'))
         assert.equal("csv: FOLDER/t.csv: a quote that is not closed (line 2, byte 2)", refused('a\n"x'))
         assert.equal("csv: FOLDER/t.csv: text behind a closing quote (line 2, byte 5)", refused('a\n"x"y'))
         assert.equal("csv: FOLDER/t.csv: a zero byte: this is no text (line 2, byte 2)", refused("a\n\0"))

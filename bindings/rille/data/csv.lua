@@ -40,68 +40,86 @@ local function quoted(path, content, at)
     end
 end
 
--- All rows of the text, as columns of cells; empty lines are passed over.
-local function parse(path, content, separator)
-    local columns, row, column, at = {}, 1, 1, content:sub(1, 3) == "\u{feff}" and 4 or 1
-    local ends = "[\r\n" .. (separator:find("%w") and "" or "%") .. separator .. "]"
-    local separates, zero = separator:byte(), content:find("\0", 1, true)
-    if zero then
-        fail(path, content, zero, "a zero byte: this is no text")
-    end
-    local start = at
-    while at <= #content do
+-- Adds the cells of the row that begins at `at`, some in quotes, behind the n that are there. Returns how many there are then,
+-- and where the row ends; `inside` is the pattern of a cell without quotes, from there to its end.
+local function quoted_row(path, content, at, separator, inside, cells, n)
+    local mark
+    repeat
         local cell, after
         if content:byte(at) == 34 then
             cell, after = quoted(path, content, at)
         else
-            after = content:find(ends, at) or #content + 1
-            cell = content:sub(at, after - 1)
+            cell, after = content:match(inside, at)
         end
-        local mark = content:byte(after) -- nil at the end
-        local ended = mark ~= separates
-        if mark and ended and mark ~= 13 and mark ~= 10 then
+        mark = content:sub(after, after)
+        if mark ~= separator and not mark:find("^[\r\n]?$") then
             fail(path, content, after, "text behind a closing quote")
         end
-        local empty = ended and column == 1 and after == start
-        if not empty then
-            if row == 1 then
-                columns[column] = {}
-            elseif not columns[column] then
-                fail(path, content, at, "more cells than the %d of the first row", #columns)
-            end
-            columns[column][row] = cell
-        end
-        at = after + (mark == 13 and content:byte(after + 1) == 10 and 2 or 1)
-        column = column + 1
-        if ended then
-            if not empty and column <= #columns then
-                fail(path, content, after, "%d cell%s, the first row has %d", column - 1, column == 2 and "" or "s", #columns)
-            end
-            row, column, start = empty and row or row + 1, 1, at
-        elseif at > #content then -- a separator ends the file: a last, empty cell
-            content = content .. "\n"
-        end
-    end
-    return columns, row - 1
+        n, at = n + 1, after + 1
+        cells[n] = cell
+    until mark ~= separator
+    return n, at - 1
 end
 
--- A decimal number, spaces around it; nil where it is none.
-local function number_of(cell)
-    if cell:find("^%s*[+-]?[%d.][%d.eE+-]*%s*$") then
-        return tonumber(cell) or tonumber((cell:gsub("^%s*%+", "")))
-    elseif cell:find("^%s*[+-]?[iI]nf%s*$") then
+-- The cells of the text, row after row, and how many a row has; empty lines are passed over.
+local function parse(path, content, separator)
+    local zero = content:find("\0", 1, true)
+    if zero then
+        fail(path, content, zero, "a zero byte: this is no text")
+    end
+    local cells, n, width, literal = {}, 0, nil, separator:gsub("%W", "%%%0")
+    local inside, quotable = "[^" .. literal .. "]*", "^([^\r\n" .. literal .. "]*)()"
+    local at, line, after = content:match("^[\r\n]*()([^\r\n]*)()", content:sub(1, 3) == "\u{feff}" and 4 or 1)
+    while line ~= "" do
+        local before = n
+        if line:find('"', 1, true) then
+            n, after = quoted_row(path, content, at, separator, quotable, cells, n)
+        else
+            for cell in line:gmatch(inside) do
+                n = n + 1
+                cells[n] = cell
+            end
+        end
+        width = width or n
+        if n - before ~= width then
+            fail(path, content, after, "%d cell%s, the first row has %d", n - before, n - before == 1 and "" or "s", width)
+        end
+        at, line, after = content:match("^[\r\n]*()([^\r\n]*)()", after)
+    end
+    return cells, width or 0
+end
+
+-- What stands in a column of the rows that begin behind the first `offset` cells.
+local function column_of(cells, offset, width, column)
+    local values = {}
+    for i = offset + column, #cells, width do
+        values[#values + 1] = cells[i]
+    end
+    return values
+end
+
+-- Inf as it is written in tables; nil where it is none.
+local function infinity_of(cell)
+    if cell:find("^%s*[+-]?[iI]nf%s*$") then
         return cell:find("-", 1, true) and -math.huge or math.huge
     end
 end
 
--- The cells as numbers, missing ones as NaN; nil where one is a word.
-local function numbers_of(cells, missing)
-    local numbers = {}
+-- Adds the cells to the numbers, missing ones as NaN, and returns these; nil, with none added, where one is a word.
+local function add_numbers(numbers, cells, missing)
+    local before = #numbers
     for i, cell in ipairs(cells) do
-        numbers[i] = missing[cell] and 0 / 0 or number_of(cell)
-        if not numbers[i] then
+        local number = tonumber(cell)
+        if missing[cell] then
+            number = 0 / 0
+        elseif not number or not cell:find("^[^xX]*$") then -- a word, or hexadecimal
+            number = infinity_of(cell)
+        end
+        if not number then
+            table.move({}, 1, i - 1, before + 1, numbers)
             return nil
         end
+        numbers[before + i] = number
     end
     return numbers
 end
@@ -146,11 +164,11 @@ local function read_options(options)
     return options
 end
 
--- The names of the columns: the first row, which is taken away, or "1", "2", ...
-local function take_names(path, columns, header)
+-- The names of the columns, from the first row or "1", "2", ..., and the column of each.
+local function names_of(path, cells, width, header)
     local names, index = {}, {}
-    for i, cells in ipairs(columns) do
-        local name = header and table.remove(cells, 1) or tostring(i)
+    for i = 1, width do
+        local name = header and cells[i] or tostring(i)
         if index[name] then
             check.fail("csv: %s: two columns are called '%s'", path, name)
         end
@@ -159,12 +177,13 @@ local function take_names(path, columns, header)
     return names, index
 end
 
-local function add_target(result, path, name, cells, numbers, missing, o)
+local function add_target(result, path, name, cells, missing, o)
     for _, cell in ipairs(cells) do
         if missing[cell] then
             check.fail("csv: %s: the target '%s' has missing values", path, name)
         end
     end
+    local numbers = add_numbers({}, cells, missing)
     if not numbers or o.classes then
         result.classes, result.y = classes_of(cells, numbers)
     else
@@ -183,26 +202,26 @@ return function(path, options)
         check.argument(1, "csv", "path expected, got %s", check.type_name(path))
     end
     local o = read_options(options)
-    local columns, rows = parse(path, read_file(path), o.separator)
-    if rows - (o.header and 1 or 0) < 1 then
+    local cells, width = parse(path, read_file(path), o.separator)
+    local offset = o.header and width or 0
+    if #cells == offset then
         check.fail("csv: %s: no rows", path)
     end
-    local names, index = take_names(path, columns, o.header)
+    local names, index = names_of(path, cells, width, o.header)
     if o.target and not index[o.target] then
         check.argument(2, "csv", "no column '%s' in %s%s", o.target, path, check.did_you_mean(o.target, names))
     end
-    local result, numeric, missing = { names = {}, text = {}, rows = #columns[1] }, {}, missing_set(o.missing)
-    for i, cells in ipairs(columns) do
-        local numbers = numbers_of(cells, missing)
-        if names[i] == o.target then
-            add_target(result, path, names[i], cells, numbers, missing, o)
-        elseif numbers then
-            numeric[#numeric + 1] = rille.tensor(numbers, { dtype = o.dtype })
-            table.insert(result.names, names[i])
+    local result, numbers, missing = { names = {}, text = {}, rows = (#cells - offset) // width }, {}, missing_set(o.missing)
+    for i, name in ipairs(names) do
+        local column = column_of(cells, offset, width, i)
+        if name == o.target then
+            add_target(result, path, name, column, missing, o)
+        elseif add_numbers(numbers, column, missing) then
+            table.insert(result.names, name)
         else
-            result.text[names[i]] = cells
+            result.text[name] = column
         end
     end
-    result.x = #numeric > 0 and rille.stack(numeric, 2) or rille.zeros(result.rows, 0, { dtype = o.dtype })
+    result.x = rille.tensor(numbers, { dtype = o.dtype }):reshape(#result.names, result.rows):t():contiguous()
     return result
 end
