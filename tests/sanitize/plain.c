@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 static plain_test *first, **last = &first;
+static plain_suite *suites;
 static jmp_buf end_of_test;
 static int failures; /* of the test that runs */
 
@@ -13,6 +14,12 @@ void plain_test_add(plain_test *test)
 {
     *last = test;
     last = &test->next;
+}
+
+void plain_suite_add(plain_suite *suite)
+{
+    suite->next = suites;
+    suites = suite;
 }
 
 void plain_test_fail(bool fatal, const char *file, int line, const char *what, const char *format, ...)
@@ -28,6 +35,30 @@ void plain_test_fail(bool fatal, const char *file, int line, const char *what, c
         longjmp(end_of_test, 1);
 }
 
+/* NULL where nothing was said of the test's suite. */
+static const plain_suite *suite_of(const plain_test *test)
+{
+    const plain_suite *suite = suites;
+    while (suite != NULL && strcmp(suite->name, test->suite) != 0)
+        suite = suite->next;
+    return suite;
+}
+
+static void run(const plain_test *test)
+{
+    const plain_suite *suite = suite_of(test);
+    if (suite != NULL && suite->init != NULL)
+        suite->init();
+    test->body();
+}
+
+static void finish(const plain_test *test)
+{
+    const plain_suite *suite = suite_of(test);
+    if (suite != NULL && suite->fini != NULL)
+        suite->fini();
+}
+
 int main(void)
 {
     static int tested, failing;
@@ -35,7 +66,9 @@ int main(void)
     for (test = first; test != NULL; test = test->next) {
         failures = 0;
         if (setjmp(end_of_test) == 0)
-            test->body();
+            run(test);
+        if (setjmp(end_of_test) == 0)
+            finish(test);
         if (failures > 0)
             printf("[FAIL] %s::%s\n", test->suite, test->name);
         tested++;
