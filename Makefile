@@ -411,6 +411,7 @@ $(TEST_COUNTING)
 $(if $(EMULATOR)$(PLAIN),,$(TEST_SETS_AND_LUA))
 rm -f $$log
 [ -z "$$unhappy" ] || printf '\nfailed:%s\n' "$$unhappy"
+[ $$passed != 0 ] || [ $$failed != 0 ] || printf "\nno suite has '%s' in its name\n" '$(ONLY)'
 printf '\n%d passed, %d failed\n' $$passed $$failed
 [ $$failed = 0 ] && [ $$passed -gt 0 ]
 endef
