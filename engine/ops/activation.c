@@ -38,11 +38,18 @@ static rille_tensor *mapped(rille_tensor *x, const rl_attributes *attributes)
     return out;
 }
 
+bool rl_check_order(rille_context *cx, int order)
+{
+    if (order < 0 || order > 2)
+        rl_fail(cx, RILLE_ERROR_ARGUMENT, "derivative: order is %d; it can be 0, 1 or 2", order);
+    return order >= 0 && order <= 2;
+}
+
 rille_tensor *rille_derivative(rille_tensor *x, rille_activation act, int order, const double *params)
 {
     rl_attributes attributes;
     rille_context *cx = rl_enter("derivative", RL_LIST(x));
-    if (cx == NULL || !describe(cx, act, order, params, &attributes))
+    if (cx == NULL || !rl_check_order(cx, order) || !describe(cx, act, order, params, &attributes))
         return NULL;
     if (cx->grad_enabled && rl_tracks(x) && order != 0) {
         rille_tensor *one = rille_scalar(cx, rl_floating(x->dtype), 1);

@@ -214,10 +214,8 @@ rille_tensor *rille_derivative_with(rille_tensor *x, rille_activation act, int o
         any = any || tensors[k] != NULL;
     if (cx == NULL || !any)
         return rille_derivative(x, act, order, params);
-    if (order < 0 || order > 2) {
-        rl_fail(cx, RILLE_ERROR_ARGUMENT, "derivative: order is %d; it can be 0, 1 or 2", order);
+    if (!rl_check_order(cx, order))
         return NULL;
-    }
     const double *numbers = rl_activation_parameters(cx, act, params);
     if (numbers == NULL)
         return NULL;

@@ -52,6 +52,9 @@ rille_tensor *rl_true_positions(const char *operation, rille_tensor *mask);
 /* t's dimension `dim` moved to the end (or back: rl_move_dimension(t, -1, dim)). Recorded; NULL in, NULL out. */
 rille_tensor *rl_move_dimension(rille_tensor *t, int from, int to);
 
+/* Is there a derivative of that order? A message where there is not. */
+bool rl_check_order(rille_context *cx, int order);
+
 /* g times the activation's derivative of the given order at x. Recorded. */
 rille_tensor *rl_activation_product(rille_tensor *g, rille_tensor *x, rille_activation act, int order, const double *params);
 

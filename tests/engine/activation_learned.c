@@ -322,6 +322,12 @@ Test(errors, tensors_that_do_not_fit)
                  RILLE_ERROR_ARGUMENT, "snake: parameter alpha, element 1, is 0; allowed are 1e-10 to 1e+10");
     EXPECT_FAILS(cx, rille_derivative_with(x, RILLE_PRELU, 3, NULL, &three), RILLE_ERROR_ARGUMENT,
                  "derivative: order is 3; it can be 0, 1 or 2");
+    EXPECT_FAILS(cx, rille_derivative(x, RILLE_TANH, -1, NULL), RILLE_ERROR_ARGUMENT,
+                 "derivative: order is -1; it can be 0, 1 or 2");
+    rille_set_requires_grad(x, true);
+    EXPECT_FAILS(cx, rille_derivative(x, RILLE_TANH, 3, NULL), RILLE_ERROR_ARGUMENT,
+                 "derivative: order is 3; it can be 0, 1 or 2");
+    rille_set_requires_grad(x, false);
     cr_expect_not_null(rille_activate_with(x, RILLE_PRELU, NULL, none)); /* no tensor at all: the numbers */
     cr_expect_not_null(rille_activate_with(x, RILLE_PRELU, NULL, NULL));
     rille_tensor *empty = rille_activate_with(rille_zeros(cx, RILLE_FLOAT32, SHAPE(0, 3)), RILLE_PRELU, NULL, &three);
