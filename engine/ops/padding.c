@@ -16,8 +16,9 @@ static bool padded_shape(const rille_tensor *t, const int64_t *before, const int
         const bool overflow = !cut && (__builtin_add_overflow(size, before[d], &shape[d]) ||
                                        __builtin_add_overflow(shape[d], after[d], &shape[d]));
         if (cut || overflow || shape[d] < 0) {
-            rl_fail(cx, RILLE_ERROR_SHAPE, "pad: %lld before and %lld after dimension %d of shape %s leave no size",
-                    (long long)before[d], (long long)after[d], d + cx->options.index_base, RL_SHAPE(t));
+            rl_fail(cx, RILLE_ERROR_SHAPE, "pad: %lld before and %lld after dimension %d of shape %s %s", (long long)before[d],
+                    (long long)after[d], d + cx->options.index_base, RL_SHAPE(t),
+                    overflow ? "are more than a size can be" : "leave no size");
             return false;
         }
     }
