@@ -88,8 +88,8 @@ local function csv(runs)
     local lines = { "activation,weights,depth,mean_square,variance,expected_variance,largest,expected_largest,log10_condition" }
     for i, m in ipairs(runs) do
         local e = m.expected
-        lines[i + 1] = ("%s,%s,%d,%.17g,%.17g,%.17g,%.17g,%s,%.17g"):format(e.activation, e.weights, e.depth, m.mean,
-            m.variance, e.variance, m.largest, e.largest and ("%.17g"):format(e.largest) or "", m.log10_condition)
+        lines[i + 1] = text.format("%s,%s,%d,%.17g,%.17g,%.17g,%.17g,%s,%.17g", e.activation, e.weights, e.depth, m.mean,
+            m.variance, e.variance, m.largest, e.largest and text.format("%.17g", e.largest) or "", m.log10_condition)
     end
     return table.concat(lines, "\n") .. "\n"
 end

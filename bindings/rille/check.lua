@@ -92,7 +92,18 @@ function check.did_you_mean(name, candidates)
     return nearest and ("; did you mean '%s'?"):format(nearest) or ""
 end
 
---- A table's string keys, sorted.
+--- a < b for two strings by their bytes: Lua's own < asks the locale that the host has set.
+function check.precedes(a, b)
+    for i = 1, math.min(#a, #b) do
+        local p, q = a:byte(i), b:byte(i)
+        if p ~= q then
+            return p < q
+        end
+    end
+    return #a < #b
+end
+
+--- A table's string keys, sorted by their bytes.
 function check.keys(t)
     local keys = {}
     for key in pairs(t) do
@@ -100,7 +111,7 @@ function check.keys(t)
             keys[#keys + 1] = key
         end
     end
-    table.sort(keys)
+    table.sort(keys, check.precedes)
     return keys
 end
 

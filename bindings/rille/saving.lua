@@ -8,6 +8,7 @@
 
 local rille = require "rille"
 local check = require "rille.check"
+local format = require("rille.text").format
 
 local saving = {}
 
@@ -65,8 +66,8 @@ local function number_text(value)
     elseif value == math.huge or value == -math.huge then
         return value > 0 and "inf" or "-inf"
     end
-    local text = ("%.17g"):format(value)
-    return text:find("[.e]") and text or text .. ".0"
+    local digits = format("%.17g", value)
+    return digits:find("[.e]") and digits or digits .. ".0"
 end
 
 local NAMED = { ["true"] = true, ["false"] = false, inf = math.huge, ["-inf"] = -math.huge, nan = 0 / 0 }

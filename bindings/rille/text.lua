@@ -4,6 +4,19 @@ local check = require "rille.check"
 
 local text = {}
 
+--- string.format with a point in decimal numbers, whatever the locale that the host has set: what reads a file expects one.
+function text.format(format, ...)
+    local point, values, i = ("%.1f"):format(0.5):sub(2, -2), { ... }, 0
+    if point == "." then
+        return format:format(...)
+    end
+    return (format:gsub("%%([-+ #0-9.]*)(.)", function(flags, kind)
+        i = kind == "%" and i or i + 1
+        local written = ("%" .. flags .. kind):format(kind ~= "%" and values[i] or nil)
+        return ("aAeEfgG"):find(kind, 1, true) and written:gsub(point, ".", 1) or written
+    end))
+end
+
 --- x with the given significant digits (3): "0.0123", "1.2e-07", "nan", "-" for nil.
 function text.number(x, digits)
     if x == nil then
@@ -11,15 +24,15 @@ function text.number(x, digits)
     elseif x ~= x then
         return "nan"
     end
-    return (("%%.%dg"):format(digits or 3):format(x))
+    return text.format(("%%.%dg"):format(digits or 3), x)
 end
 
 -- x of 0.01 to 10000 with two significant digits, or with all before the point: "0.012", "0.10", "4.0", "370".
 local function two_digits(x)
     local decimals = 1 - math.floor(math.log(x, 10))
-    local shown = ("%." .. math.max(0, decimals) .. "f"):format(x)
+    local shown = text.format("%." .. math.max(0, decimals) .. "f", x)
     if decimals > 0 and tonumber(shown) >= 10 ^ (2 - decimals) then
-        return ("%." .. decimals - 1 .. "f"):format(x)
+        return text.format("%." .. decimals - 1 .. "f", x)
     end
     return shown
 end
@@ -38,7 +51,7 @@ function text.power(log10_x)
         return two_digits(10 ^ log10_x)
     end
     local exponent = math.floor(log10_x)
-    local mantissa = ("%.1f"):format(10 ^ (log10_x - exponent))
+    local mantissa = text.format("%.1f", 10 ^ (log10_x - exponent))
     if mantissa == "10.0" then
         mantissa, exponent = "1.0", exponent + 1
     end

@@ -1,4 +1,5 @@
 local rille = require "rille"
+local interpreter = require("support").interpreter
 
 local MIB = 2 ^ 20
 
@@ -15,13 +16,7 @@ local function run(script)
     local file = assert(io.open(path, "w"))
     file:write(script)
     file:close()
-    local first = -1
-    while arg[first - 1] do
-        first = first - 1
-    end
-    local interpreter = arg[first]
-    local pipe = assert(io.popen(("LUA_PATH_5_4='%s' LUA_CPATH_5_4='%s' '%s' '%s' 2>&1"):format(package.path, package.cpath,
-        interpreter, path)))
+    local pipe = assert(io.popen(("%s '%s' 2>&1"):format(interpreter(), path)))
     local output = pipe:read("a")
     local _, _, status = pipe:close()
     os.remove(path)

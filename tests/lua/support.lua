@@ -42,6 +42,15 @@ function support.run(command)
     return said, pipe:close() == true
 end
 
+--- The start of a command that runs a script in a Lua of its own, with the modules that this one has.
+function support.interpreter()
+    local first = -1
+    while arg[first - 1] do
+        first = first - 1
+    end
+    return ("LUA_PATH_5_4='%s' LUA_CPATH_5_4='%s' '%s'"):format(package.path, package.cpath, arg[first])
+end
+
 --- Raises where a file is no PNG.
 function support.assert_png(path)
     assert(support.read(path):sub(1, 8) == "\137PNG\r\n\26\n", path .. " is no PNG")

@@ -66,13 +66,13 @@ local function accuracy_text(p, dtype)
     end
     local words = {}
     for order = 0, 2 do
-        words[order + 1] = worst[order] and ("%.3f"):format(worst[order]) or "-"
+        words[order + 1] = worst[order] and text.format("%.3f", worst[order]) or "-"
     end
     return table.concat(words, ", ")
 end
 
 local function rate_text(rate)
-    return ("%.2g"):format(rate)
+    return text.format("%.2g", rate)
 end
 
 local function speed_text(p)
@@ -94,7 +94,7 @@ local function facts(p)
         { "largest |f'|", steepest_text(p) },
         { "f' = 0 at", #zeros > 0 and numbers(zeros, 6) or "no single x" },
         { "dead (f' = 0)", share_text(p.study.dead, p.dead_window, p.dead_normal) },
-        { ("saturated (|f'| < %g)"):format(slope.SATURATED),
+        { text.format("saturated (|f'| < %g)", slope.SATURATED),
             share_text(p.study.saturated, p.saturated_window, p.saturated_normal) },
         { "falling (f' < 0)", share_text(p.study.falling, p.falling_window, p.falling_normal) },
         { "worst ULP of f, f', f\", float32", accuracy_text(p, "float32") },
@@ -121,14 +121,14 @@ local function row_of(p)
     end
     return { p.name, number(p.gain), number(p.passes), number(p.mean), number(p.study.steepest.slope),
         text.share(p.dead_normal), text.share(p.saturated_normal), text.share(p.falling_normal),
-        worst and ("%.3f"):format(worst) or "-", p.speed and rate_text(p.speed.forward) or "-",
+        worst and text.format("%.3f", worst) or "-", p.speed and rate_text(p.speed.forward) or "-",
         p.speed and rate_text(p.speed.backward) or "-" }
 end
 
-local LEGEND = ("z ~ N(0, 1), default parameters. gain: for initial weights; sqrt(E f'(z)²): what a layer leaves of a "
-    .. "gradient's norm at gain 1; largest |f'|: within -%d ... %d; dead: the share of z with f' = 0, saturated: with "
+local LEGEND = text.format("z ~ N(0, 1), default parameters. gain: for initial weights; sqrt(E f'(z)²): what a layer leaves of "
+    .. "a gradient's norm at gain 1; largest |f'|: within -%d ... %d; dead: the share of z with f' = 0, saturated: with "
     .. "|f'| < %g, falling: with f' < 0; ULP: the worst error of f, f' and f\" over all float32 inputs; forward, backward: "
-    .. "Gelem/s on one thread, float32, 65,536 elements, through Lua."):format(slope.WINDOW, slope.WINDOW, slope.SATURATED)
+    .. "Gelem/s on one thread, float32, 65,536 elements, through Lua.", slope.WINDOW, slope.WINDOW, slope.SATURATED)
 
 local function machine_text(portraits)
     return portraits[1].speed and ("Speed was measured on: %s, instruction set %s."):format(measurements.machine(),

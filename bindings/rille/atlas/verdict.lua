@@ -10,7 +10,7 @@ local DEEP = 10 -- layers, for what a stack of them does
 
 --- x with three significant digits; "inf" and "-inf".
 function verdict.number(x)
-    return (("%.3g"):format(math.abs(x) < 1e-9 and 0 or x):gsub("e([+-])0*", "e%1"))
+    return (text.format("%.3g", math.abs(x) < 1e-9 and 0 or x):gsub("e([+-])0*", "e%1"))
 end
 
 --- Intervals as text: "(-inf, 0]", "(-inf, -4.15) and (4.15, inf)"; of more than three, those nearest to 0.

@@ -112,7 +112,7 @@ local function add_numbers(numbers, cells, missing)
         local number = tonumber(cell)
         if missing[cell] then
             number = 0 / 0
-        elseif not number or not cell:find("^[^xX]*$") then -- a word, or hexadecimal
+        elseif not number or not cell:find("^[^xX,]*$") then -- a word, hexadecimal, or a number only where a locale says so
             number = infinity_of(cell)
         end
         if not number then
@@ -132,7 +132,7 @@ local function classes_of(cells, numbers)
             index[cell], classes[#classes + 1] = true, cell
         end
     end
-    table.sort(classes)
+    table.sort(classes, not numbers and check.precedes or nil)
     for i, class in ipairs(classes) do
         index[class] = i
     end

@@ -399,7 +399,7 @@ local function csv_cell(value)
     elseif value ~= value then
         return "nan"
     end
-    return math.type(value) == "integer" and ("%d"):format(value) or ("%.17g"):format(value)
+    return math.type(value) == "integer" and ("%d"):format(value) or text.format("%.17g", value)
 end
 
 --- Writes all rows as CSV, with a line of column names; an absent value is an empty cell, others may be nan, inf or -inf.

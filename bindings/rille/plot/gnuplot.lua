@@ -2,6 +2,7 @@
 
 local check = require "rille.check"
 local colours = require "rille.plot.colours"
+local text = require "rille.text"
 
 local gnuplot = {}
 
@@ -122,7 +123,7 @@ local function quote(s)
 end
 
 local function number(x)
-    return x - x == 0 and ("%.9g"):format(x) or "NaN"
+    return x - x == 0 and text.format("%.9g", x) or "NaN"
 end
 
 local function data_block(name, series)
@@ -180,14 +181,14 @@ local function shared_legend(panel, width, height, y)
         local style = series.style or "lines"
         if style ~= "points" then
             local arrow = "set arrow from screen %.5f,%.5f to screen %.5f,%.5f nohead linecolor rgb %s linewidth 2%s"
-            out[#out + 1] = arrow:format(x / width, level, (x + 38) / width, level, colour,
+            out[#out + 1] = text.format(arrow, x / width, level, (x + 38) / width, level, colour,
                 style == "dashed" and " dashtype (8,5)" or "")
         end
         if style:find("points") then
-            out[#out + 1] = ("set label '' at screen %.5f,%.5f point pointtype 7 pointsize 0.6 linecolor rgb %s"):format(
+            out[#out + 1] = text.format("set label '' at screen %.5f,%.5f point pointtype 7 pointsize 0.6 linecolor rgb %s",
                 (x + 19) / width, level, colour)
         end
-        out[#out + 1] = ("set label %s at screen %.5f,%.5f left noenhanced"):format(quote(series.label or ""),
+        out[#out + 1] = text.format("set label %s at screen %.5f,%.5f left noenhanced", quote(series.label or ""),
             (x + 46) / width, level)
         x = x + lengths[k]
     end
@@ -275,7 +276,7 @@ local function map_lines(panel, index, format)
         panel.ylabel and ("set ylabel %s noenhanced"):format(quote(panel.ylabel)) or "unset ylabel",
         ("set xtics %s scale 0 norangelimit"):format(label_list(#x, 12, function(i) return number(x[i]) end)),
         ("set ytics %s scale 0 norangelimit noenhanced"):format(label_list(#rows, 30, function(i) return map.y[i] end)),
-        ("set xrange [-0.5:%g]; set yrange [%g:-0.5]"):format(#x - 0.5, #rows - 0.5),
+        text.format("set xrange [-0.5:%g]; set yrange [%g:-0.5]", #x - 0.5, #rows - 0.5),
         -- Viewers of SVG and PDF smooth an image; a PNG has no hairlines between cells with one.
         ("plot $data_%d_1 matrix with image%s notitle"):format(index, format == "png" and "" or " pixels"),
     }, "\n")
@@ -313,7 +314,7 @@ local function terminal(format, width, height, size)
     if format == "svg" then
         return ('set terminal svg size %d,%d font "sans,14" background "#ffffff"'):format(width, height)
     elseif format == "pdf" then
-        return ('set terminal pdfcairo size %.3f,%.3f font "sans,10"'):format(width / 96, height / 96)
+        return text.format('set terminal pdfcairo size %.3f,%.3f font "sans,10"', width / 96, height / 96)
     elseif format == "text" then
         return ("set terminal dumb size %d,%d noenhanced"):format(size.width, size.height)
     end
@@ -332,8 +333,8 @@ local function layout(figure, rows, columns, width, height)
     for _, panel in ipairs(figure.panels) do
         scale = panel.map and SCALE or scale
     end
-    return ("set multiplot layout %d,%d %s margins screen %.4f,%.4f,%.4f,%.4f spacing screen %.4f,%.4f"):format(rows, columns,
-        figure.title and ('title %s font ",15" noenhanced'):format(quote(figure.title)) or "",
+    return text.format("set multiplot layout %d,%d %s margins screen %.4f,%.4f,%.4f,%.4f spacing screen %.4f,%.4f",
+        rows, columns, figure.title and ('title %s font ",15" noenhanced'):format(quote(figure.title)) or "",
         84 / width, 1 - (28 + scale) / width, 58 / height, 1 - top / height, (62 + scale) / width, 72 / height)
 end
 

@@ -32,12 +32,12 @@ end
 local function axes(c, x_label, y_label, y_text)
     local out = {}
     for _, y in ipairs(ticks(c.y0, c.y1, 5)) do
-        out[#out + 1] = ("<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/><text x=\"%d\" y=\"%.1f\" "
-            .. "text-anchor=\"end\">%s</text>"):format(LEFT, WIDTH - RIGHT, c.y(y), c.y(y), LEFT - 6, c.y(y) + 4,
-            escape(y_text(y)))
+        out[#out + 1] = text.format("<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
+            .. "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>", LEFT, WIDTH - RIGHT, c.y(y), c.y(y),
+            LEFT - 6, c.y(y) + 4, escape(y_text(y)))
     end
     for _, x in ipairs(c.x_ticks or ticks(c.x0, c.x1, 8)) do
-        out[#out + 1] = ("<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>"):format(c.x(x), HEIGHT - BOTTOM + 16,
+        out[#out + 1] = text.format("<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>", c.x(x), HEIGHT - BOTTOM + 16,
             escape(text.number(x, 6)))
     end
     out[#out + 1] = ("<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>"):format((LEFT + WIDTH - RIGHT) // 2, HEIGHT - 8,
@@ -62,7 +62,7 @@ local function path(c, x, y)
     for i = 1, #x do
         local value = y[i]
         if value and value - value == 0 then
-            parts[#parts + 1] = ("%s%.1f %.1f"):format(pen and "L" or "M", c.x(x[i]), c.y(value))
+            parts[#parts + 1] = text.format("%s%.1f %.1f", pen and "L" or "M", c.x(x[i]), c.y(value))
             parts[#parts + 1] = not pen and "h.01" or nil
             pen = true
         else
@@ -105,8 +105,8 @@ function drawing.band(low, high, expected, measured, options)
     local c = coordinates({ x }, { low, high, measured })
     c.x_ticks = {}
     for i = 1, #low do
-        up[i] = ("%.1f %.1f"):format(c.x(i), c.y(high[i]))
-        down[#low + 1 - i] = ("%.1f %.1f"):format(c.x(i), c.y(low[i]))
+        up[i] = text.format("%.1f %.1f", c.x(i), c.y(high[i]))
+        down[#low + 1 - i] = text.format("%.1f %.1f", c.x(i), c.y(low[i]))
         c.x_ticks[#c.x_ticks + 1] = (#low <= 20 or i % (#low // 10) == 1) and i or nil
     end
     local parts, places = { axes(c, options.x_label, options.y_label, options.y_text or text.number) }, {}
@@ -114,10 +114,10 @@ function drawing.band(low, high, expected, measured, options)
     for i = 1, #low do
         places[i] = i
         if #low == 1 then
-            parts[2] = ("<line class=\"alone\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"):format(c.x(1), c.x(1),
+            parts[2] = text.format("<line class=\"alone\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", c.x(1), c.x(1),
                 c.y(low[1]), c.y(high[1]))
         end
-        parts[#parts + 1] = ("<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>"):format(c.x(i), c.y(measured[i]))
+        parts[#parts + 1] = text.format("<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>", c.x(i), c.y(measured[i]))
     end
     table.insert(parts, 3, ("<path class=\"expected\" d=\"%s\"/>"):format(path(c, places, expected)))
     return svg(options.y_label, HEIGHT, parts)
@@ -133,15 +133,15 @@ function drawing.histogram(h)
     end
     local d = { ("M0 %d"):format(BARS) }
     for i, count in ipairs(h.counts) do
-        d[#d + 1] = ("V%.1fH%.1f"):format(BARS - BARS * count / most, 320 * i / n)
+        d[#d + 1] = text.format("V%.1fH%.1f", BARS - BARS * count / most, 320 * i / n)
     end
     parts[1] = ("<path class=\"bars\" d=\"%sV%dZ\"/>"):format(table.concat(d), BARS)
     parts[2] = ("<text x=\"0\" y=\"%d\">%s</text><text x=\"320\" y=\"%d\" text-anchor=\"end\">%s</text>"):format(BARS + 16,
         escape(text.number(h.low)), BARS + 16, escape(text.number(h.high)))
     if h.low < 0 and h.high > 0 then
         local zero = 320 * -h.low / (h.high - h.low)
-        parts[3] = ("<line class=\"zero\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%d\"/>"):format(zero, zero, BARS)
-        parts[4] = zero > 60 and zero < 260 and ("<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">0</text>"):format(zero,
+        parts[3] = text.format("<line class=\"zero\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%d\"/>", zero, zero, BARS)
+        parts[4] = zero > 60 and zero < 260 and text.format("<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">0</text>", zero,
             BARS + 16) or nil
     end
     return ("<svg viewBox=\"0 0 320 %d\" role=\"img\" aria-label=\"%s\">%s</svg>"):format(BARS + 20,

@@ -4,6 +4,7 @@
 -- holes says how long it is in its field n. No "<" is written as such, so no text can end the element.
 
 local check = require "rille.check"
+local text = require "rille.text"
 
 local json = {}
 
@@ -21,7 +22,7 @@ local function number_text(x)
     elseif x == math.huge or x == -math.huge then
         return x > 0 and '"Infinity"' or '"-Infinity"'
     end
-    return math.type(x) == "integer" and ("%d"):format(x) or ("%.14g"):format(x)
+    return math.type(x) == "integer" and ("%d"):format(x) or text.format("%.14g", x)
 end
 
 --- The text of a value: nil, boolean, number, string, a list (#value > 0, or a field n), else an object by sorted keys.

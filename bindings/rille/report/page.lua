@@ -270,7 +270,7 @@ local function remedies_section(r)
         local gain = trial.after and reference and trial.name ~= "as it is" and trial.after - reference
         rows[i] = { trial.name, trial.failed and "failed" or text.number(trial.before, 4),
             trial.failed and trial.failed or trial.after and text.number(trial.after, 4) or "not finite",
-            gain and ("%+.4g"):format(gain) or "", trial.log10_ratio and text.ratio(trial.log10_ratio) or "-" }
+            gain and text.format("%+.4g", gain) or "", trial.log10_ratio and text.ratio(trial.log10_ratio) or "-" }
     end
     return paragraph("soft", ("What %d steps of SGD do, each from a copy of this net; best first."):format(trials.steps))
         .. "<div class=\"scroll\">" .. html.table("all", { "remedy", "loss before", "loss after", "beside as it is",

@@ -3,6 +3,7 @@
 local rille = require "rille"
 local check = require "rille.check"
 local files = require "rille.files"
+local text = require "rille.text"
 
 local log = {}
 
@@ -22,7 +23,7 @@ formats.csv = {
         for i, column in ipairs(columns) do
             local value = row[column]
             cells[i] = math.type(value) == "integer" and ("%d"):format(value)
-                or value ~= value and "nan" or ("%.17g"):format(value)
+                or value ~= value and "nan" or text.format("%.17g", value)
         end
         return table.concat(cells, ",") .. "\n"
     end,
@@ -39,8 +40,8 @@ formats.jsonl = {
         local cells = {}
         for i, column in ipairs(columns) do
             local value = row[column]
-            local text = math.type(value) == "integer" and ("%d"):format(value) or ("%.17g"):format(value)
-            cells[i] = ('"%s":%s'):format(column, value - value == 0 and text or "null") -- JSON has no NaN and no Inf
+            local digits = math.type(value) == "integer" and ("%d"):format(value) or text.format("%.17g", value)
+            cells[i] = ('"%s":%s'):format(column, value - value == 0 and digits or "null") -- JSON has no NaN and no Inf
         end
         return "{" .. table.concat(cells, ",") .. "}\n"
     end,
