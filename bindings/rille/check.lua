@@ -160,6 +160,13 @@ function check.options(n, name, options, defaults)
     return result
 end
 
+--- Raises where a function that takes no argument n, or none at all, was given one.
+function check.nothing(n, name, value)
+    if value ~= nil then
+        check.argument(n, name, "nothing expected, got %s", check.type_name(value))
+    end
+end
+
 --- value as a positive integer, or an error that calls it `what`.
 function check.positive_integer(n, name, what, value)
     local integer = math.tointeger(value)

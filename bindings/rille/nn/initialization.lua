@@ -23,23 +23,49 @@ local function check_number(n, name, value, default)
     return value
 end
 
+local function check_finite(n, name, value, default)
+    value = check_number(n, name, value, default)
+    if value - value ~= 0 then
+        check.argument(n, name, "finite number expected, got %s", check.value_text(value))
+    end
+    return value
+end
+
+local function check_std(n, name, std, default)
+    std = check_finite(n, name, std, default)
+    if std < 0 then
+        check.argument(n, name, "std is %.14g, expected 0 or more", std)
+    end
+    return std
+end
+
 local function overwrite(tensor, values)
     rille.no_grad(tensor.copy_, tensor, values)
     return tensor
 end
 
+local function fill_uniform(tensor, low, high)
+    return overwrite(tensor, rille.rand(tensor:shape(), { dtype = tensor:dtype() }) * (high - low) + low)
+end
+
+local function fill_normal(tensor, mean, std)
+    return overwrite(tensor, rille.randn(tensor:shape(), { dtype = tensor:dtype() }) * std + mean)
+end
+
 --- U(low, high); 0 and 1 by default.
 function init.uniform(tensor, low, high)
     check_tensor("uniform", tensor)
-    low, high = check_number(2, "uniform", low, 0), check_number(3, "uniform", high, 1)
-    return overwrite(tensor, rille.rand(tensor:shape(), { dtype = tensor:dtype() }) * (high - low) + low)
+    low, high = check_finite(2, "uniform", low, 0), check_finite(3, "uniform", high, 1)
+    if low > high then
+        check.argument(3, "uniform", "high is %.14g, expected low, %.14g, or more", high, low)
+    end
+    return fill_uniform(tensor, low, high)
 end
 
 --- N(mean, std²); 0 and 1 by default.
 function init.normal(tensor, mean, std)
     check_tensor("normal", tensor)
-    mean, std = check_number(2, "normal", mean, 0), check_number(3, "normal", std, 1)
-    return overwrite(tensor, rille.randn(tensor:shape(), { dtype = tensor:dtype() }) * std + mean)
+    return fill_normal(tensor, check_finite(2, "normal", mean, 0), check_std(3, "normal", std, 1))
 end
 
 --- The same value everywhere.
@@ -95,6 +121,9 @@ end
 local function xavier_std(name, tensor, options)
     check_tensor(name, tensor)
     options = check.options(2, name, options, { gain = 1 })
+    if not (options.gain >= 0 and options.gain < math.huge) then
+        check.argument(2, name, "gain: finite number >= 0 expected, got %s", check.value_text(options.gain))
+    end
     local fan_in, fan_out = fans(name, tensor)
     return options.gain * math.sqrt(2 / (fan_in + fan_out))
 end
@@ -102,12 +131,12 @@ end
 --- U(-a, a), a = gain sqrt(6 / (fan_in + fan_out)). options: gain (1). Glorot & Bengio 2010, eq. 16.
 function init.xavier_uniform(tensor, options)
     local bound = math.sqrt(3) * xavier_std("xavier_uniform", tensor, options)
-    return init.uniform(tensor, -bound, bound)
+    return fill_uniform(tensor, -bound, bound)
 end
 
 --- N(0, std²), std = gain sqrt(2 / (fan_in + fan_out)). options: gain (1). Glorot & Bengio 2010.
 function init.xavier_normal(tensor, options)
-    return init.normal(tensor, 0, xavier_std("xavier_normal", tensor, options))
+    return fill_normal(tensor, 0, xavier_std("xavier_normal", tensor, options))
 end
 
 -- He, Zhang, Ren & Sun 2015, "Delving deep into rectifiers", eqs. 10, 14 and 15: std = sqrt(2 / ((1 + a²) fan)).
@@ -127,12 +156,12 @@ end
 -- ("leaky_relu"), which give the gain as calculate_gain does. He et al. 2015.
 function init.kaiming_uniform(tensor, options)
     local bound = math.sqrt(3) * kaiming_std("kaiming_uniform", tensor, options)
-    return init.uniform(tensor, -bound, bound)
+    return fill_uniform(tensor, -bound, bound)
 end
 
 --- N(0, std²), std = gain / sqrt(fan). options as kaiming_uniform's. He et al. 2015.
 function init.kaiming_normal(tensor, options)
-    return init.normal(tensor, 0, kaiming_std("kaiming_normal", tensor, options))
+    return fill_normal(tensor, 0, kaiming_std("kaiming_normal", tensor, options))
 end
 
 --- N(0, 1 / fan_in): what keeps the variance of a linear layer, and of SELU nets. LeCun, Bottou, Orr & Müller 1998, "Efficient
@@ -140,7 +169,7 @@ end
 function init.lecun_normal(tensor)
     check_tensor("lecun_normal", tensor)
     local fan_in = fans("lecun_normal", tensor)
-    return init.normal(tensor, 0, 1 / math.sqrt(fan_in))
+    return fill_normal(tensor, 0, 1 / math.sqrt(fan_in))
 end
 
 --- gain times a matrix drawn uniformly from those with orthonormal rows or columns, whichever are fewer. Of a tensor
@@ -149,6 +178,9 @@ end
 function init.orthogonal(tensor, options)
     check_tensor("orthogonal", tensor)
     options = check.options(2, "orthogonal", options, { gain = 1 })
+    if options.gain - options.gain ~= 0 then
+        check.argument(2, "orthogonal", "gain: finite number expected, got %s", check.value_text(options.gain))
+    end
     local shape = tensor:shape()
     if #shape < 2 then
         check.argument(1, "orthogonal", "two dimensions or more expected, got %s", check.shape_text(shape))
@@ -167,7 +199,7 @@ end
 -- drawn for each column. Martens 2010, "Deep learning via Hessian-free optimization".
 function init.sparse(tensor, sparsity, std)
     check_tensor("sparse", tensor)
-    sparsity, std = check_number(2, "sparse", sparsity), check_number(3, "sparse", std, 0.01)
+    sparsity, std = check_number(2, "sparse", sparsity), check_std(3, "sparse", std, 0.01)
     local shape = tensor:shape()
     if #shape ~= 2 then
         check.argument(1, "sparse", "two dimensions expected, got %s", check.shape_text(shape))
@@ -192,15 +224,15 @@ function init.critical(target, activation, options)
         check.argument(2, "critical", "%s", why)
     elseif not is_module then
         check_tensor("critical", target)
-        return init.normal(target, 0, point.sigma_w / math.sqrt((fans("critical", target))))
+        return fill_normal(target, 0, point.sigma_w / math.sqrt((fans("critical", target))))
     end
     local found = false
     for _, module in target:named_modules() do
         if WEIGHTED[module.class_name] then
             found = true
-            init.normal(module.weight, 0, point.sigma_w / math.sqrt((fans("critical", module.weight))))
+            fill_normal(module.weight, 0, point.sigma_w / math.sqrt((fans("critical", module.weight))))
             if module.bias then
-                init.normal(module.bias, 0, point.sigma_b)
+                fill_normal(module.bias, 0, point.sigma_b)
             end
         end
     end

@@ -59,10 +59,16 @@ function Sequential:init(list, ...)
         list = { list, ... }
     elseif type(list) ~= "table" or getmetatable(list) then
         check.argument(1, "Sequential", "table of modules expected, got %s", check.type_name(list))
+    else
+        check.nothing(2, "Sequential", (...))
     end
     local count = 0
     for key in pairs(list) do
-        count = math.max(count, math.type(key) == "integer" and key or 0)
+        if math.type(key) ~= "integer" or key < 1 then
+            check.argument(1, "Sequential", "[%s]: a list of modules has no such place", type(key) == "string"
+                and ("%q"):format(key) or type(key) == "number" and check.value_text(key) or type(key))
+        end
+        count = math.max(count, key)
     end
     for i = 1, count do
         local given = list[i]

@@ -27,6 +27,15 @@ local instance, state_of, is_module, is_parameter = walks.instance, walks.state_
 local join, adopt, each, walk, each_tensor, pairs_of =
     walks.join, walks.adopt, walks.each, walks.walk, walks.each_tensor, walks.pairs_of
 
+-- An argument too many is an option that stands outside its table, or one that the class does not have. Not seen where a host
+-- has left out the debug library.
+local function check_count(class, ...)
+    local init = debug and debug.getinfo(class.init, "u")
+    if init and not init.isvararg then
+        check.nothing(init.nparams, class.class_name, (select(init.nparams, ...))) -- the first of its parameters is self
+    end
+end
+
 --- A new class below this one: `local Residual = nn.Module:extend "Residual"`. Calling it makes an instance and runs
 -- `init` with the arguments.
 function Module.extend(class, name)
@@ -42,6 +51,7 @@ function Module.extend(class, name)
             local state = { class = new, fields = {}, kinds = {}, order = {}, declared = {}, hooks = {}, pre_hooks = {},
                 backward_hooks = {}, last_hooks = {} }
             local self = setmetatable({ [walks.STATE] = state }, instance)
+            check_count(new, ...)
             self:init(...)
             return self
         end,
@@ -329,6 +339,9 @@ end
 
 --- Sets training mode (true, the default argument, or false) here and below. Returns the module.
 function Module:train(on)
+    if on ~= nil and type(on) ~= "boolean" then
+        check.argument(1, "train", "boolean expected, got %s", check.type_name(on))
+    end
     for _, module in ipairs(self:modules()) do
         module.training = on ~= false
     end
@@ -336,7 +349,8 @@ function Module:train(on)
 end
 
 --- Ends training mode here and below. Returns the module.
-function Module:eval()
+function Module:eval(...)
+    check.nothing(1, "eval", (...))
     return self:train(false)
 end
 

@@ -156,6 +156,8 @@ end)
 function LSTM:check_own(options) -- luacheck: no unused args
     if options.forget_bias and not options.bias then
         check.argument(3, "LSTM", "option 'forget_bias' goes with bias=true")
+    elseif options.forget_bias and options.forget_bias - options.forget_bias ~= 0 then
+        check.argument(3, "LSTM", "forget_bias: finite number expected, got %s", check.value_text(options.forget_bias))
     end
 end
 

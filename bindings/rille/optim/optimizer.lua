@@ -226,7 +226,8 @@ local function prepare(row, group, kept)
 end
 
 --- Moves every parameter that has a gradient by one step.
-function Optimizer:step()
+function Optimizer:step(...)
+    check.nothing(1, "step", (...))
     local inside = own[self]
     for i, group in ipairs(self.param_groups) do
         check_settings(nil, "step", inside.row, group)
@@ -367,7 +368,8 @@ local function constructor(row)
     for event, handler in pairs(metatable) do
         class[event] = handler
     end
-    return function(parameters, options)
+    return function(parameters, options, ...)
+        check.nothing(3, row.name, (...))
         local self = { parameters = {}, param_groups = {} }
         local in_groups = is_list_of_groups(parameters)
         local defaults = settings_of(2, row.name, row, options, row.defaults, in_groups)

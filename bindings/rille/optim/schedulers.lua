@@ -96,7 +96,8 @@ end
 -- Makes the constructor of a row: name; options = { { name, check, default or nil where it must be given }, ... };
 -- set(self, group, t, i), which puts group i's rate at step t; ready(self), if anything is left to look at.
 local function constructor(row)
-    return function(optimizer, options)
+    return function(optimizer, options, ...)
+        check.nothing(3, row.name, (...))
         if not is_optimizer(optimizer) then
             check.argument(1, row.name, "optimizer expected, got %s", check.type_name(optimizer))
         end
