@@ -9,6 +9,20 @@ function support.message_of(f, ...)
     return (tostring(message):gsub("^[^:]+:%d+: ", ""))
 end
 
+--- Raises where two numbers are further apart than the tolerance (1e-6).
+function support.close(expected, actual, tolerance)
+    assert(math.abs(expected - actual) <= (tolerance or 1e-6), ("%.9g expected, got %.9g"):format(expected, actual))
+end
+
+--- The names of a net's parameters.
+function support.names_of(net)
+    local names = {}
+    for name in net:named_parameters() do
+        names[#names + 1] = name
+    end
+    return names
+end
+
 --- What is in a file.
 function support.read(path)
     local file = assert(io.open(path, "rb"))
