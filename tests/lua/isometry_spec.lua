@@ -60,10 +60,7 @@ describe("scripts/isometry.lua", function()
             lines = lines + 1
         end
         assert.is_true(lines > 1)
-        for _, name in ipairs { "isometry-variance", "isometry-spectrum" } do
-            assert.matches("</svg>%s*$", read(("%s/%s.svg"):format(folder, name)))
-            assert.equal("\137PNG\r\n\26\n", read(("%s/%s.png"):format(folder, name)):sub(1, 8))
-        end
+        support.assert_plots(folder, { "isometry-variance", "isometry-spectrum" })
     end)
 
     it("gives the same bits for the same seed and any number of threads", function()
@@ -77,20 +74,12 @@ describe("scripts/isometry.lua", function()
     end)
 
     it("says what is wrong with its arguments", function()
-        for arguments, message in pairs {
+        support.assert_refusals(run, {
             ["--depth 0"] = "Error: --depth: an integer of at least 1 expected, got '0'",
             ["--q 0"] = "Error: --q: a number of at least 1e-06 expected, got '0'",
             ["--nets 1.5"] = "Error: --nets: an integer of at least 1 expected, got '1.5'",
             ["--out /proc/nothing"] = "isometry.lua: the folder for results cannot be made: mkdir: ",
-        } do
-            local text, ok = run(arguments)
-            assert.is_false(ok)
-            assert.is_truthy(text:find(message, 1, true), text)
-        end
-        local help, ok = run("--help")
-        assert.is_true(ok)
-        for _, option in ipairs { "--depth", "--width", "--nets", "--q", "--seed", "--out" } do
-            assert.is_truthy(help:find(option, 1, true))
-        end
+        })
+        support.assert_help(run, { "--depth", "--width", "--nets", "--q", "--seed", "--out" })
     end)
 end)

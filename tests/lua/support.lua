@@ -65,9 +65,33 @@ function support.interpreter()
     return ("LUA_PATH_5_4='%s' LUA_CPATH_5_4='%s' '%s'"):format(package.path, package.cpath, arg[first])
 end
 
+--- Raises where run(arguments), for each of the arguments that messages has as keys, ends well or does not say its message.
+function support.assert_refusals(run, messages)
+    for arguments, message in pairs(messages) do
+        local said, well = run(arguments)
+        assert(not well and said:find(message, 1, true), ("%s: '%s' expected, got %s"):format(arguments, message, said))
+    end
+end
+
+--- Raises where run("--help") does not end well and name these options.
+function support.assert_help(run, options)
+    local said, well = run("--help")
+    for _, option in ipairs(options) do
+        assert(well and said:find(option, 1, true), ("no %s in %s"):format(option, said))
+    end
+end
+
 --- Raises where a file is no PNG.
 function support.assert_png(path)
     assert(support.read(path):sub(1, 8) == "\137PNG\r\n\26\n", path .. " is no PNG")
+end
+
+--- Raises where a folder lacks plots of these names, as SVG and as PNG.
+function support.assert_plots(folder, names)
+    for _, name in ipairs(names) do
+        assert(support.read(("%s/%s.svg"):format(folder, name)):find("</svg>%s*$"), name .. ".svg is not whole")
+        support.assert_png(("%s/%s.png"):format(folder, name))
+    end
 end
 
 return support

@@ -118,10 +118,7 @@ describe("scripts/vanishing.lua", function()
     end)
 
     it("draws every plot, as SVG and as PNG", function()
-        for _, name in ipairs { "activations", "gradient-norms-3", "gradient-norms-6", "gradient-by-layer" } do
-            assert.matches("</svg>%s*$", read(("%s/%s.svg"):format(folder, name)))
-            assert.equal("\137PNG\r\n\26\n", read(("%s/%s.png"):format(folder, name)):sub(1, 8))
-        end
+        support.assert_plots(folder, { "activations", "gradient-norms-3", "gradient-norms-6", "gradient-by-layer" })
         local svg = read(folder .. "/gradient-norms-3.svg")
         for _, word in ipairs { "sigmoid", "leaky_relu", "layer 1", "layer 3", "training step", "∂L/∂W" } do
             assert.is_truthy(svg:find(word, 1, true), word)
@@ -166,7 +163,7 @@ describe("scripts/vanishing.lua", function()
     end)
 
     it("says what is wrong with its arguments", function()
-        for arguments, message in pairs {
+        support.assert_refusals(run, {
             ["--depth 1"] = "Error: --depth: an integer of at least 2 expected, got '1'",
             ["--depth 3,x"] = "Error: --depth: an integer of at least 2 expected, got 'x'",
             ["--lr nan"] = "Error: --lr: a number of at least 0 expected, got 'nan'",
@@ -174,16 +171,8 @@ describe("scripts/vanishing.lua", function()
             ["--seed 1.5"] = "Error: --seed: an integer of at least 0 expected, got '1.5'",
             ["--sed 1"] = "Error: unknown option '--sed'\nDid you mean '--seed'?",
             ["--out /proc/nothing"] = "vanishing.lua: the folder for results cannot be made: mkdir: ",
-        } do
-            local text, ok = run(arguments)
-            assert.is_false(ok)
-            assert.is_truthy(text:find(message, 1, true), text)
-        end
-        local help, ok = run("--help")
-        assert.is_true(ok)
-        for _, option in ipairs { "--depth", "--width", "--epochs", "--batch", "--lr", "--seed", "--out", "--quiet" } do
-            assert.is_truthy(help:find(option, 1, true))
-        end
+        })
+        support.assert_help(run, { "--depth", "--width", "--epochs", "--batch", "--lr", "--seed", "--out", "--quiet" })
         local said_without, ended = run("", "LUA_PATH_5_4='build/share/lua/5.4/?.lua'")
         assert.is_false(ended)
         assert.equal("vanishing.lua: the Lua module 'argparse' was not found: install the Debian package lua-argparse\n",
