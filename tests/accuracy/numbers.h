@@ -28,6 +28,13 @@ static inline float float_of_bits(uint32_t bits)
     return f;
 }
 
+static inline uint32_t bits_of_float(float f)
+{
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
 /* The dtype's numbers in order, counted from 0 = 0: the first is the smallest subnormal. Its last is the largest finite one. */
 static inline double number_at(rille_dtype dtype, int64_t rank)
 {
@@ -39,13 +46,10 @@ static inline double number_at(rille_dtype dtype, int64_t rank)
 
 static inline int64_t rank_of(rille_dtype dtype, double number)
 {
-    float f = (float)fabs(number);
     double d = fabs(number);
-    uint32_t narrow;
     uint64_t magnitude;
-    memcpy(&narrow, &f, sizeof narrow);
     memcpy(&magnitude, &d, sizeof magnitude);
-    int64_t rank = dtype == RILLE_FLOAT32 ? (int64_t)narrow : (int64_t)magnitude;
+    int64_t rank = dtype == RILLE_FLOAT32 ? (int64_t)bits_of_float((float)d) : (int64_t)magnitude;
     return number < 0 ? -rank : rank;
 }
 

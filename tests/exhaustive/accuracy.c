@@ -8,120 +8,106 @@
 #include "accuracy/comparison.h"
 #include "accuracy/numbers.h"
 #include "accuracy/sweep.h"
-#include "exhaustive/journal.h"
+#include "exhaustive/run.h"
 
+#include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
-#include <unistd.h>
 
 static const double FLOAT32_BOUND = 1.0, FLOAT64_BOUND = 2.0;
-static const uint64_t ALL_FLOATS = (uint64_t)1 << 32;
 
-typedef struct run {
-    journal journal;
-    activation_row row[RILLE_ACTIVATION_COUNT]; /* with default parameters */
-    int rows;
-    bool order[ORDERS], isa[RL_ISA_COUNT], dtype[2]; /* which are wanted */
-    size_t points;
-    double began, work, done; /* seconds; floats swept or as many as take the time of a point */
-    bool terminal;
-} run;
-
-/* ---- What is asked for ---- */
-
-static bool is_asked(const char *variable, const char *value)
-{
-    const char *wanted = getenv(variable);
-    return wanted == NULL || *wanted == '\0' || strcmp(wanted, value) == 0;
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* False where there is nothing like it. */
-static bool read_wishes(run *r)
-{
-    static activation_row rows[MOST_ROWS];
-    static const char *const orders[ORDERS] = {"0", "1", "2"};
-    int count = activation_rows(rows), orders_wanted = 0, isas_wanted = 0;
-    for (int i = 0; i < count; i++)
-        if (rows[i].defaults)
-            r->row[r->rows++] = rows[i];
-    for (int order = 0; order < ORDERS; order++)
-        orders_wanted += r->order[order] = is_asked("ORDER", orders[order]);
-    for (int isa = 0; isa < RL_ISA_COUNT; isa++)
-        isas_wanted += r->isa[isa] = rl_isa_name(isa) != NULL && is_asked("ISA", rl_isa_name(isa));
-    r->dtype[RILLE_FLOAT32] = is_asked("DTYPE", "float32");
-    r->dtype[RILLE_FLOAT64] = is_asked("DTYPE", "float64");
-    const char *wish = getenv("POINTS");
-    r->points = wish == NULL || *wish == '\0' ? 10000000 : (size_t)strtod(wish, NULL);
-    r->terminal = isatty(STDERR_FILENO);
-    r->began = now();
-    return r->rows > 0 && orders_wanted > 0 && isas_wanted > 0 && (r->dtype[0] || r->dtype[1]) && r->points > 0;
-}
-
-/* ---- Progress ---- */
+typedef struct task {
+    run run;
+    bool dtype[2]; /* which are wanted */
+    size_t points; /* of float64 */
+} task;
 
 enum { POINT_COST = 700 }; /* a point in MPFR takes about as long as so many floats do, each under four instruction sets */
 
-static void show_progress(const run *r, const char *what, double fraction, bool ends)
+/* False where there is nothing like it. */
+static bool read_all_wishes(task *t)
 {
-    double elapsed = now() - r->began, left = r->done > 0 ? elapsed * (r->work - r->done) / r->done : 0.0;
-    if (!r->terminal && !ends)
-        return;
-    fprintf(stderr, "%s%-32s %3.0f %%   %4.1f %% of all   %d:%02d:%02d left%s", r->terminal ? "\r" : "", what, 100 * fraction,
-            100 * r->done / r->work, (int)left / 3600, (int)left / 60 % 60, (int)left % 60, r->terminal ? "  " : "\n");
-    if (ends && r->terminal)
-        fputc('\r', stderr);
+    t->dtype[RILLE_FLOAT32] = is_asked("DTYPE", "float32");
+    t->dtype[RILLE_FLOAT64] = is_asked("DTYPE", "float64");
+    const char *wish = getenv("POINTS");
+    t->points = wish == NULL || *wish == '\0' ? 10000000 : (size_t)strtod(wish, NULL);
+    return read_wishes(&t->run) && (t->dtype[0] || t->dtype[1]) && t->points > 0;
+}
+
+/* ---- Results ---- */
+
+typedef struct result {
+    rille_activation act;
+    rille_dtype dtype;
+    int order, isa;
+    double ulp, x, got; /* the worst, and where */
+    uint64_t samples;
+} result;
+
+typedef char name_of_result[96];
+
+static void name_result(name_of_result name, const result *r)
+{
+    snprintf(name, sizeof(name_of_result), "%s %s %d %s", rille_activation_describe(r->act)->name, rille_dtype_name(r->dtype),
+             r->order, rl_isa_name(r->isa));
+}
+
+/* Of at least so many samples: fills in the rest of r. False where there is none yet. */
+static bool find_result(const run *of, result *r, uint64_t samples)
+{
+    name_of_result name;
+    name_result(name, r);
+    const char *noted = journal_find(&of->journal, name);
+    return noted != NULL && sscanf(noted, "%la %la %la %" SCNu64, &r->ulp, &r->x, &r->got, &r->samples) == 4 &&
+           r->samples >= samples;
+}
+
+static void record_result(run *of, const result *r)
+{
+    name_of_result name;
+    char noted[128];
+    name_result(name, r);
+    snprintf(noted, sizeof noted, "%a %a %a %" PRIu64, r->ulp, r->x, r->got, r->samples);
+    record(of, name, noted);
 }
 
 /* ---- Measuring. True where it was not known yet. ---- */
 
-static uint64_t samples_wanted(const run *r, rille_dtype dtype)
+static uint64_t samples_wanted(const task *t, rille_dtype dtype)
 {
-    return dtype == RILLE_FLOAT32 ? ALL_FLOATS : r->points;
+    return dtype == RILLE_FLOAT32 ? ALL_FLOATS : t->points;
 }
 
-static bool is_missing(const run *r, const activation_row *row, rille_dtype dtype, int order, bool missing[RL_ISA_COUNT])
+static bool is_missing(const task *t, const activation_row *row, rille_dtype dtype, int order, bool missing[RL_ISA_COUNT])
 {
     bool any = false;
     for (int isa = 0; isa < RL_ISA_COUNT; isa++) {
-        missing[isa] = r->dtype[dtype] && r->order[order] && r->isa[isa] &&
-                       journal_find(&r->journal, row->act, dtype, order, isa, samples_wanted(r, dtype)) == NULL;
+        missing[isa] = t->dtype[dtype] && t->run.order[order] && t->run.isa[isa] &&
+                       !find_result(&t->run, &(result){row->act, dtype, order, isa, .ulp = 0}, samples_wanted(t, dtype));
         any = any || missing[isa];
     }
     return any;
 }
 
-static void record(run *r, const result *measured)
-{
-    if (!journal_add(&r->journal, measured))
-        fprintf(stderr, "%s cannot be written; going on without\n", r->journal.path);
-}
-
-static void measure_float32(run *r, const activation_row *row, int order)
+static void measure_float32(task *t, const activation_row *row, int order)
 {
     enum { PARTS = 64 };
     const uint64_t share = ALL_FLOATS / PARTS;
     bool missing[RL_ISA_COUNT];
     sweep_error worst[RL_ISA_COUNT] = {{.ulp = 0.0}};
     char what[96];
-    if (!is_missing(r, row, RILLE_FLOAT32, order, missing))
+    if (!is_missing(t, row, RILLE_FLOAT32, order, missing))
         return;
     snprintf(what, sizeof what, "float32 %s, %s", row->info->name, quantity_name[order]);
     for (uint64_t part = 0; part < PARTS; part++) {
         sweep_floats(row, order, part * share, (part + 1) * share, 1, missing, worst);
-        r->done += (double)share;
-        show_progress(r, what, (double)(part + 1) / PARTS, part + 1 == PARTS);
+        t->run.done += (double)share;
+        show_progress(&t->run, what, (double)(part + 1) / PARTS, part + 1 == PARTS);
     }
     for (int isa = 0; isa < RL_ISA_COUNT; isa++)
         if (missing[isa])
-            record(r, &(result){row->act, RILLE_FLOAT32, order, isa, worst[isa].ulp, (double)float_of_bits(worst[isa].bits),
-                                (double)worst[isa].got, worst[isa].samples});
+            record_result(&t->run,
+                          &(result){row->act, RILLE_FLOAT32, order, isa, worst[isa].ulp, (double)float_of_bits(worst[isa].bits),
+                                    (double)worst[isa].got, worst[isa].samples});
 }
 
 static void merge(error *into, const error *from)
@@ -133,20 +119,20 @@ static void merge(error *into, const error *from)
 }
 
 /* One evaluation of the formula serves all orders. The neighbourhoods first, then random points, a million at a time. */
-static void measure_float64(run *r, const activation_row *row)
+static void measure_float64(task *t, const activation_row *row)
 {
     enum { NEIGHBOURS = 2000, PART = 1000000 };
     error worst[RL_ISA_COUNT][QUANTITIES] = {{{.samples = 0}}}, part[RL_ISA_COUNT][QUANTITIES];
     bool missing[ORDERS][RL_ISA_COUNT], any = false;
     char what[96];
     for (int order = 0; order < ORDERS; order++)
-        any |= is_missing(r, row, RILLE_FLOAT64, order, missing[order]);
+        any |= is_missing(t, row, RILLE_FLOAT64, order, missing[order]);
     if (!any)
         return;
     snprintf(what, sizeof what, "float64 %s", row->info->name);
-    for (size_t measured = 0, count; measured < r->points; measured += count) {
+    for (size_t measured = 0, count; measured < t->points; measured += count) {
         points p = {.dtype = RILLE_FLOAT64};
-        size_t left = r->points - measured;
+        size_t left = t->points - measured;
         if (measured == 0) {
             add_special(&p, row, NEIGHBOURS);
             sort_points(&p);
@@ -158,53 +144,50 @@ static void measure_float64(run *r, const activation_row *row)
         for (int i = 0; i < RL_ISA_COUNT * ORDERS; i++)
             merge(&worst[i / ORDERS][i % ORDERS], &part[i / ORDERS][i % ORDERS]);
         free(p.x);
-        r->done += POINT_COST * (double)(count < left ? count : left);
-        show_progress(r, what, count < left ? 1 - (double)(left - count) / (double)r->points : 1, count >= left);
+        t->run.done += POINT_COST * (double)(count < left ? count : left);
+        show_progress(&t->run, what, count < left ? 1 - (double)(left - count) / (double)t->points : 1, count >= left);
     }
     for (int order = 0; order < ORDERS; order++)
         for (int isa = 0; isa < RL_ISA_COUNT; isa++)
             if (missing[order][isa])
-                record(r, &(result){row->act, RILLE_FLOAT64, order, isa, worst[isa][order].ulp, worst[isa][order].x,
-                                    worst[isa][order].got, worst[isa][order].samples});
+                record_result(&t->run, &(result){row->act, RILLE_FLOAT64, order, isa, worst[isa][order].ulp,
+                                                 worst[isa][order].x, worst[isa][order].got, worst[isa][order].samples});
 }
 
-static void measure_all(run *r)
+static void measure_all(task *t)
 {
+    run *r = &t->run;
     bool missing[RL_ISA_COUNT];
     for (int i = 0; i < r->rows; i++) {
         bool any = false;
         for (int order = 0; order < ORDERS; order++) {
-            r->work += is_missing(r, &r->row[i], RILLE_FLOAT32, order, missing) ? (double)ALL_FLOATS : 0.0;
-            any |= is_missing(r, &r->row[i], RILLE_FLOAT64, order, missing);
+            r->work += is_missing(t, &r->row[i], RILLE_FLOAT32, order, missing) ? (double)ALL_FLOATS : 0.0;
+            any |= is_missing(t, &r->row[i], RILLE_FLOAT64, order, missing);
         }
-        r->work += any ? POINT_COST * (double)r->points : 0.0;
+        r->work += any ? POINT_COST * (double)t->points : 0.0;
     }
     for (int i = 0; i < r->rows; i++)
         for (int order = 0; order < ORDERS; order++)
-            measure_float32(r, &r->row[i], order);
+            measure_float32(t, &r->row[i], order);
     for (int i = 0; i < r->rows; i++)
-        measure_float64(r, &r->row[i]);
-    if (r->terminal)
-        fprintf(stderr, "%80s\r", "");
+        measure_float64(t, &r->row[i]);
+    clear_progress(r);
 }
 
 /* ---- The table ---- */
 
 static bool same(const result *a, const result *b)
 {
-    return a != NULL && b != NULL && a->ulp == b->ulp && a->x == b->x && a->got == b->got && a->samples == b->samples;
+    return a->ulp == b->ulp && a->x == b->x && a->got == b->got && a->samples == b->samples;
 }
 
 static void print_result(FILE *out, const result *r, const char *isas)
 {
-    float narrow = (float)r->x;
-    uint32_t bits;
-    memcpy(&bits, &narrow, sizeof bits);
     fprintf(out, "| %s | %s | %.4f | ", rille_activation_describe(r->act)->name, quantity_name[r->order], r->ulp);
     if (r->ulp == 0)
         fprintf(out, "everywhere | | ");
     else if (r->dtype == RILLE_FLOAT32)
-        fprintf(out, "%.9g | %08x | ", r->x, (unsigned)bits);
+        fprintf(out, "%.9g | %08x | ", r->x, (unsigned)bits_of_float((float)r->x));
     else
         fprintf(out, "%.17g | %a | ", r->x, r->x);
     fprintf(out, "%llu |%s |\n", (unsigned long long)r->samples, isas);
@@ -216,18 +199,21 @@ static int print_rows(FILE *out, const run *r, rille_dtype dtype)
     const double bound = dtype == RILLE_FLOAT32 ? FLOAT32_BOUND : FLOAT64_BOUND;
     int failures = 0;
     for (int i = 0; i < RILLE_ACTIVATION_COUNT * ORDERS; i++) {
-        const result *found[RL_ISA_COUNT];
-        for (int isa = 0; isa < RL_ISA_COUNT; isa++)
-            found[isa] = journal_find(&r->journal, (rille_activation)(i / ORDERS), dtype, i % ORDERS, isa, 1);
+        result results[RL_ISA_COUNT];
+        bool found[RL_ISA_COUNT];
+        for (int isa = 0; isa < RL_ISA_COUNT; isa++) {
+            results[isa] = (result){(rille_activation)(i / ORDERS), dtype, i % ORDERS, isa, .ulp = 0};
+            found[isa] = rl_isa_name(isa) != NULL && find_result(r, &results[isa], 1);
+        }
         for (int isa = 0; isa < RL_ISA_COUNT; isa++) {
             char isas[64] = "";
-            const result *this = found[isa];
-            if (this == NULL)
+            const result *this = &results[isa];
+            if (!found[isa])
                 continue;
             for (int other = isa; other < RL_ISA_COUNT; other++)
-                if (same(found[other], this)) {
+                if (found[other] && same(&results[other], this)) {
                     snprintf(isas + strlen(isas), sizeof isas - strlen(isas), " %s", rl_isa_name(other));
-                    found[other] = NULL;
+                    found[other] = false;
                 }
             failures += !(this->ulp<bound &&this->samples> 0);
             print_result(out, this, isas);
@@ -267,23 +253,16 @@ static int print_table(FILE *out, const run *r)
 
 int main(int argc, char **argv)
 {
-    static run r;
+    static task t;
     if (argc != 3) {
         fprintf(stderr, "usage: %s JOURNAL TABLE\n", argv[0]);
         return 2;
     }
-    if (!read_wishes(&r)) {
+    if (!read_all_wishes(&t)) {
         fprintf(stderr, "%s: there is no such ACT, ORDER, ISA or DTYPE here, or POINTS is no number\n", argv[0]);
         return 2;
     }
-    journal_open(&r.journal, argv[1], argv[0]);
-    measure_all(&r);
-    FILE *table = fopen(argv[2], "w");
-    if (table == NULL || print_table(table, &r) < 0 || fclose(table) != 0) {
-        fprintf(stderr, "%s: %s cannot be written\n", argv[0], argv[2]);
-        return 2;
-    }
-    int failures = print_table(stdout, &r);
-    journal_close(&r.journal);
-    return failures > 0;
+    journal_open(&t.run.journal, argv[1], argv[0]);
+    measure_all(&t);
+    return print_tables(&t.run, argv[2], print_table);
 }

@@ -22,42 +22,29 @@ static uint64_t hash_of_file(const char *path)
     return hash;
 }
 
-static void keep(journal *j, const result *r)
+static void keep(journal *j, const char *line)
 {
     if (j->count == j->room) {
         j->room = 2 * j->room + 256;
-        result *more = take(j->room, sizeof *more);
+        char **more = take(j->room, sizeof *more);
         if (j->count > 0)
-            memcpy(more, j->results, j->count * sizeof *more);
-        free(j->results);
-        j->results = more;
+            memcpy(more, j->lines, j->count * sizeof *more);
+        free(j->lines);
+        j->lines = more;
     }
-    j->results[j->count++] = *r;
-}
-
-static int isa_of(const char *name)
-{
-    for (int isa = 0; isa < RL_ISA_COUNT; isa++)
-        if (rl_isa_name(isa) != NULL && strcmp(rl_isa_name(isa), name) == 0)
-            return isa;
-    return -1;
+    char *copy = take(strlen(line), 1);
+    j->lines[j->count++] = strcpy(copy, line);
 }
 
 /* A line that was cut short, or is of another program, is passed over. */
-static void keep_line(journal *j, const char *line)
+static void keep_line(journal *j, char *line)
 {
-    char name[64], dtype[16], isa[16], end = '\0';
-    uint64_t program;
-    result r;
-    int fields = sscanf(line, "%" SCNx64 " %63s %15s %d %15s %la %la %la %" SCNu64 " %c", &program, name, dtype, &r.order, isa,
-                        &r.ulp, &r.x, &r.got, &r.samples, &end);
-    if (fields != 10 || end != '.' || program != j->program)
+    char own[24], *end = strstr(line, " .\n");
+    snprintf(own, sizeof own, "%016" PRIx64 " ", j->program);
+    if (end == NULL || strncmp(line, own, strlen(own)) != 0)
         return;
-    r.act = rille_activation_find(name);
-    r.dtype = strcmp(dtype, "float32") == 0 ? RILLE_FLOAT32 : RILLE_FLOAT64;
-    r.isa = isa_of(isa);
-    if (r.act != RILLE_ACTIVATION_NONE && r.isa >= 0)
-        keep(j, &r);
+    *end = '\0';
+    keep(j, line + strlen(own));
 }
 
 void journal_open(journal *j, const char *path, const char *program)
@@ -74,26 +61,28 @@ void journal_open(journal *j, const char *path, const char *program)
 
 void journal_close(journal *j)
 {
-    free(j->results);
+    for (size_t i = 0; i < j->count; i++)
+        free(j->lines[i]);
+    free(j->lines);
 }
 
-const result *journal_find(const journal *j, rille_activation act, rille_dtype dtype, int order, int isa, uint64_t samples)
+const char *journal_find(const journal *j, const char *what)
 {
-    for (size_t i = j->count; i-- > 0;) {
-        const result *r = &j->results[i];
-        if (r->act == act && r->dtype == dtype && r->order == order && r->isa == isa && r->samples >= samples)
-            return r;
-    }
+    const size_t length = strlen(what);
+    for (size_t i = j->count; i-- > 0;)
+        if (strncmp(j->lines[i], what, length) == 0 && strncmp(j->lines[i] + length, ": ", 2) == 0)
+            return j->lines[i] + length + 2;
     return NULL;
 }
 
-bool journal_add(journal *j, const result *r)
+bool journal_add(journal *j, const char *what, const char *result)
 {
-    keep(j, r);
+    char line[256];
+    snprintf(line, sizeof line, "%s: %s", what, result);
+    keep(j, line);
     FILE *file = fopen(j->path, "a");
     if (file == NULL)
         return false;
-    fprintf(file, "%016" PRIx64 " %s %s %d %s %a %a %a %" PRIu64 " .\n", j->program, rille_activation_describe(r->act)->name,
-            rille_dtype_name(r->dtype), r->order, rl_isa_name(r->isa), r->ulp, r->x, r->got, r->samples);
+    fprintf(file, "%016" PRIx64 " %s .\n", j->program, line);
     return fclose(file) == 0;
 }

@@ -3,20 +3,14 @@
 #ifndef TESTS_EXHAUSTIVE_JOURNAL_H
 #define TESTS_EXHAUSTIVE_JOURNAL_H
 
-#include "rille.h"
-
-typedef struct result {
-    rille_activation act;
-    rille_dtype dtype;
-    int order, isa;
-    double ulp, x, got; /* the worst, and where */
-    uint64_t samples;
-} result;
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 typedef struct journal {
     const char *path;
     uint64_t program; /* hash of its bytes */
-    result *results;
+    char **lines;     /* "what: result" */
     size_t count, room;
 } journal;
 
@@ -24,10 +18,10 @@ typedef struct journal {
 void journal_open(journal *j, const char *path, const char *program);
 void journal_close(journal *j);
 
-/* Of at least so many samples; NULL where there is none yet. */
-const result *journal_find(const journal *j, rille_activation act, rille_dtype dtype, int order, int isa, uint64_t samples);
+/* The last result that was noted for `what`, as it was noted; NULL where there is none yet. */
+const char *journal_find(const journal *j, const char *what);
 
-/* Keeps a result, in the file as well. False where that cannot be written. */
-bool journal_add(journal *j, const result *r);
+/* Notes a result, in the file as well. False where that cannot be written. */
+bool journal_add(journal *j, const char *what, const char *result);
 
 #endif
