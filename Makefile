@@ -99,14 +99,15 @@ OBJ            := $(BUILD)/obj
 ENGINE_OBJS    := $(ENGINE:%.c=$(OBJ)/%.o) $(foreach isa,$(ISAS),$(KERNELS:%.c=$(OBJ)/%.$(isa).o))
 BINDING_OBJS   := $(BINDINGS:%.c=$(OBJ)/%.o)
 REFERENCE_OBJS := $(REFERENCE:%.c=$(OBJ)/%.o)
-EXHAUSTIVE_OBJS := $(EXHAUSTIVE:%.c=$(OBJ)/%.o)
+EXHAUSTIVE_PROGRAMS := $(BUILD)/exhaustive/accuracy $(BUILD)/exhaustive/agreement
+EXHAUSTIVE_OBJS := $(filter-out $(EXHAUSTIVE_PROGRAMS:$(BUILD)/%=$(OBJ)/tests/%.o),$(EXHAUSTIVE:%.c=$(OBJ)/%.o))
 PEERS_OBJS     := $(PEERS:%.c=$(OBJ)/%.o)
 TRAIN_OBJS     := $(TRAIN:%.c=$(OBJ)/%.o) $(OBJ)/tests/bench/peers/peer.o
 SUITE_PROGRAMS := $(SUITES:tests/%.c=$(BUILD)/tests/%)
 LUA_PROGRAMS   := $(if $(EMULATOR)$(PLAIN),,$(LUA_SUITES:tests/%.c=$(BUILD)/tests/%))
 BENCH_PROGRAMS := $(BENCHES:tests/bench/%.c=$(BUILD)/bench/%)
-OBJECTS        := $(ENGINE_OBJS) $(BINDING_OBJS) $(REFERENCE_OBJS) $(EXHAUSTIVE_OBJS) $(PEERS_OBJS) \
-                  $(patsubst %.c,$(OBJ)/%.o,$(SUITES) $(LUA_SUITES) $(BENCHES) $(PEER) $(TRAIN))
+OBJECTS        := $(ENGINE_OBJS) $(BINDING_OBJS) $(REFERENCE_OBJS) $(PEERS_OBJS) \
+                  $(patsubst %.c,$(OBJ)/%.o,$(EXHAUSTIVE) $(SUITES) $(LUA_SUITES) $(BENCHES) $(PEER) $(TRAIN))
 
 HEADER     := $(BUILD)/include/rille_activations.h
 LIBRARY    := $(BUILD)/lib/librille.so.$(VERSION)
@@ -235,10 +236,10 @@ $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o $(REFERENCE_OBJS) $(OBJ)/list-REFERENCE
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(REFERENCE_OBJS) $(ARCHIVE) $(TEST_LIBS) -o $@
 
-$(BUILD)/exhaustive/accuracy: $(EXHAUSTIVE_OBJS) $(REFERENCE_OBJS) $(OBJ)/list-EXHAUSTIVE $(OBJ)/list-REFERENCE $(ARCHIVE)
+$(BUILD)/exhaustive/%: $(OBJ)/tests/exhaustive/%.o $(EXHAUSTIVE_OBJS) $(REFERENCE_OBJS) $(OBJ)/list-EXHAUSTIVE $(OBJ)/list-REFERENCE $(ARCHIVE)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(EXHAUSTIVE_OBJS) $(REFERENCE_OBJS) $(ARCHIVE) $(TEST_LIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(EXHAUSTIVE_OBJS) $(REFERENCE_OBJS) $(ARCHIVE) $(TEST_LIBS) -o $@
 
 $(BUILD)/peers/driver: $(PEERS_OBJS) $(REFERENCE_OBJS) $(OBJ)/list-PEERS $(OBJ)/list-REFERENCE $(ARCHIVE)
 	$(call say,LINK,$@)
@@ -256,7 +257,7 @@ $(OBJ)/tests/aarch64/execve.o: COMPILE_TESTS += -D_DEFAULT_SOURCE -DEMULATOR='"$
 
 .PHONY: test-programs bench-programs
 test-programs: $(SUITE_PROGRAMS) $(LUA_PROGRAMS) ; @:
-bench-programs: $(BENCH_PROGRAMS) $(BUILD)/exhaustive/accuracy $(BUILD)/peers/driver $(BUILD)/train/driver ; @:
+bench-programs: $(BENCH_PROGRAMS) $(EXHAUSTIVE_PROGRAMS) $(BUILD)/peers/driver $(BUILD)/train/driver ; @:
 
 -include $(OBJECTS:.o=.d) $(OBJ)/generate_header.d
 
@@ -518,6 +519,12 @@ exhaustive: deps-test built ## measure the error of every activation at all floa
 	$(submake) $(BUILD)/exhaustive/accuracy
 	@ACT='$(ACT)' ORDER='$(ORDER)' ISA='$(ISA)' DTYPE='$(DTYPE)' POINTS='$(POINTS)' $(QUIET_OPENMP) \
 	    $(BUILD)/exhaustive/accuracy $(BUILD)/exhaustive/journal $(BUILD)/exhaustive/accuracy.md
+
+.PHONY: exhaustive-agreement
+exhaustive-agreement: deps-test built ## compare instruction sets that round alike, bit for bit at all floats: hours (ACT=tanh ORDER=1 ISA=v3: some)
+	$(submake) $(BUILD)/exhaustive/agreement
+	@ACT='$(ACT)' ORDER='$(ORDER)' ISA='$(ISA)' $(QUIET_OPENMP) \
+	    $(BUILD)/exhaustive/agreement $(BUILD)/exhaustive/agreement.journal $(BUILD)/exhaustive/agreement.md
 
 # ---- Lint ----------------------------------------------------------------------------------------------------------
 

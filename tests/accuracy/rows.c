@@ -77,6 +77,19 @@ int best_isa(void)
     return isa;
 }
 
+bool fuses(const char *isa)
+{
+    return strcmp(isa, "v2") != 0 && strcmp(isa, "generic") != 0;
+}
+
+int isa_alike(int isa)
+{
+    int first = 0;
+    while (rl_isa_name(first) == NULL || fuses(rl_isa_name(first)) != fuses(rl_isa_name(isa)))
+        first++;
+    return first;
+}
+
 void *take(size_t count, size_t size)
 {
     void *block = calloc(count + 1, size);

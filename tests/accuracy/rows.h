@@ -38,6 +38,13 @@ double value_with(int isa, const activation_row *row, rille_dtype dtype, int ord
 
 int best_isa(void); /* that the CPU has; rl_isa_name(isa) is NULL for those that it has not */
 
+/* Whether multiply and add are fused under the instruction set of that name. Activations have the same bits wherever they are,
+ * and wherever they are not. */
+bool fuses(const char *isa);
+
+/* The best that the CPU has of those that round as this one does. */
+int isa_alike(int isa);
+
 /* Ends the program with a message where memory is out: what the tests allocate, they need. */
 void *take(size_t count, size_t size);
 

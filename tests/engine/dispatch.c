@@ -1,5 +1,6 @@
 /* Instruction sets: RILLE_ISA picks any that the CPU has, says so where it cannot, and all of them compute the same. The
  * library looks at RILLE_ISA once in a process, so each value is tried in a child, which sends back what it found. */
+#include "accuracy/rows.h"
 #include "base/blas.h"
 #include "engine/support.h"
 #include "reference/ulp.h"
@@ -10,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { POINTS = 997, ORDERS = 3, MOST_SETS = 8 };
+enum { POINTS = 997, MOST_SETS = 8 };
 
 typedef struct computed {
     float narrow[RILLE_ACTIVATION_COUNT][ORDERS][POINTS];
@@ -170,11 +171,6 @@ Test(dispatch, says_so_where_there_is_no_such_set)
 }
 
 /* ---- All compute the same ---- */
-
-static bool fuses(const char *isa)
-{
-    return strcmp(isa, "v2") != 0 && strcmp(isa, "generic") != 0;
-}
 
 /* a and b are at most so many ULP apart, and have the same sign, that of a zero included; NaN is NaN. */
 static bool agree(const ulp_format *format, double ulp, double a, double b)
