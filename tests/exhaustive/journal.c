@@ -32,8 +32,10 @@ static void keep(journal *j, const char *line)
         free(j->lines);
         j->lines = more;
     }
-    char *copy = take(strlen(line), 1);
-    j->lines[j->count++] = strcpy(copy, line);
+    const size_t size = strlen(line) + 1;
+    char *copy = take(size, 1);
+    snprintf(copy, size, "%s", line);
+    j->lines[j->count++] = copy;
 }
 
 /* A line that was cut short, or is of another program, is passed over. */
