@@ -1,4 +1,4 @@
---- rille.text: numbers and tables as a person reads them in a terminal.
+--- rille.text: numbers and tables as a person reads them in a terminal, and numbers as files are to have them.
 
 local check = require "rille.check"
 
