@@ -8,7 +8,6 @@ local rille = require "rille"
 local experiment = require "rille.experiment"
 local files = require "rille.files"
 local flow = require "rille.flow"
-local nn = require "rille.nn"
 local text = require "rille.text"
 
 local ACTIVATIONS = { "identity", "relu", "hard_tanh", "tanh" }
@@ -26,22 +25,6 @@ table.sort(o.depth)
 
 ---- Measurement ---------------------------------------------------------------------------------------------------------
 
-local function make_net(expected, width)
-    local layers = {}
-    for _ = 1, expected.depth do
-        local linear = nn.Linear(width, width)
-        if expected.weights == "gaussian" then
-            nn.init.normal(linear.weight, 0, expected.sigma_w / math.sqrt(width))
-        else
-            nn.init.orthogonal(linear.weight, { gain = expected.sigma_w })
-        end
-        nn.init.normal(linear.bias, 0, expected.sigma_b)
-        table.insert(layers, linear)
-        table.insert(layers, nn.activation(expected.activation))
-    end
-    return nn.Sequential(layers)
-end
-
 -- The means over some nets. Variance and largest eigenvalue of J J^T are taken relative to the square of its mean and to its
 -- mean, since the number of active units, and with it the mean, differs from net to net.
 local function measure(activation, weights, depth)
@@ -51,7 +34,7 @@ local function measure(activation, weights, depth)
     for _ = 1, o.nets do
         local x = rille.randn(1, o.width)
         x = x * (math.sqrt(expected.length * o.width) / x:norm():item())
-        local j = flow.jacobian(make_net(expected, o.width), x)
+        local j = flow.jacobian(expected:net(o.width), x)
         local row = j.rows[1]
         local variance = row.variance / row.mean_square ^ 2
         m.mean = m.mean + row.mean_square / o.nets

@@ -16,24 +16,6 @@ local function same(expected, values, tolerance)
     assert.is_true((expected - values):abs():max():item() <= (tolerance or 1e-12))
 end
 
--- A net and an input as flow.isometry asks for them.
-local function made_for(expected, width)
-    local layers = {}
-    for _ = 1, expected.depth do
-        local linear = nn.Linear(width, width)
-        if expected.weights == "gaussian" then
-            nn.init.normal(linear.weight, 0, expected.sigma_w / math.sqrt(width))
-        else
-            nn.init.orthogonal(linear.weight, { gain = expected.sigma_w })
-        end
-        nn.init.normal(linear.bias, 0, expected.sigma_b)
-        table.insert(layers, linear)
-        table.insert(layers, nn.activation(expected.activation))
-    end
-    local x = rille.randn(1, width)
-    return nn.Sequential(layers), x * (math.sqrt(expected.length * width) / x:norm():item())
-end
-
 describe("flow.jacobian", function()
     it("finds the singular values of a matrix, wide or tall, at each sample", function()
         rille.manual_seed(1)
@@ -239,7 +221,8 @@ describe("flow.isometry", function()
             local e = flow.isometry(case[1], { weights = case[2], depth = case[3], q = case[4] })
             local mean_square, variance, largest, nets = 0, 0, 0, 3
             for _ = 1, nets do
-                local j = flow.jacobian(made_for(e, 400))
+                local net, x = e:net(400), rille.randn(1, 400)
+                local j = flow.jacobian(net, x * (math.sqrt(e.length * 400) / x:norm():item()))
                 mean_square = mean_square + j.rows[1].mean_square / nets
                 variance = variance + j.rows[1].variance / j.rows[1].mean_square ^ 2 / nets
                 largest = largest + j.rows[1].largest / j.rows[1].mean_square / nets
@@ -251,6 +234,18 @@ describe("flow.isometry", function()
                 close(e.largest, largest, 0.1)
             end
         end
+    end)
+
+    it("draws nets of its activation, parameters too", function()
+        local e = flow.isometry(nn.LeakyReLU(0.5), { depth = 2, weights = "orthogonal" })
+        local net = e:net(6)
+        assert.same({ 4, 0.5, "leaky_relu" }, { #net, net[4]:activation_parameters().negative_slope, net[2].activation.name })
+        local w = net[3].weight:detach()
+        same(rille.eye(6) * e.sigma_w ^ 2, w:matmul(w:t()), 1e-5)
+        assert.equal(0, net[3].bias:norm():item())
+        assert.equal("bad argument #1 to 'net' (width: positive integer expected, got nil)", message_of(e.net, e))
+        assert.equal("bad self for 'net' (what flow.isometry gives expected, got nil; methods are called with ':')",
+            message_of(e.net))
     end)
 
     it("stands beside the measurement", function()

@@ -2,7 +2,7 @@
 --
 --     local expected = flow.isometry("relu", { weights = "orthogonal", depth = 8 })
 --     print(expected.variance, expected.largest)          -- 8.0  20.37...
---     print(flow.jacobian(net, x, { expected = expected }))
+--     print(flow.jacobian(expected:net(256), x, { expected = expected }))
 --
 -- A net of `depth` equally wide layers f(W x + b), b ~ N(0, sigma_b²), with weights W ~ N(0, sigma_w² / n) ("gaussian") or
 -- sigma_w times a random orthogonal matrix ("orthogonal"), is critical where sigma_w² E f'(sqrt(q) z)² = 1, z ~ N(0, 1), and
@@ -15,6 +15,7 @@ local rille = require "rille"
 local check = require "rille.check"
 local gaussian = require "rille.gaussian"
 local moments = require "rille.flow.moments"
+local nn = require "rille.nn"
 
 local isometry = {}
 
@@ -47,12 +48,37 @@ local function edge(weights, depth, p)
     return (1 + z) / z * ((1 + z / p) / (1 + z)) ^ depth
 end
 
+local Expected = {}
+Expected.__index = Expected
+
+--- A random net of that width: Linear layers, each with the activation behind it. Theory speaks of wide ones.
+function Expected:net(width)
+    width = check.positive_integer(1, "net", "width", width)
+    local layers = {}
+    for i = 1, self.depth do
+        local linear = nn.Linear(width, width)
+        if self.weights == "gaussian" then
+            nn.init.normal(linear.weight, 0, self.sigma_w / math.sqrt(width))
+        else
+            nn.init.orthogonal(linear.weight, { gain = self.sigma_w })
+        end
+        nn.init.normal(linear.bias, 0, self.sigma_b)
+        layers[2 * i - 1] = linear
+        layers[2 * i] = nn.activation(self.activation, table.unpack { self.parameters })
+    end
+    return nn.Sequential(layers)
+end
+
+check.methods(Expected, "what flow.isometry gives", function(self)
+    return getmetatable(self) == Expected
+end)
+
 --- What is expected of a critical net of `activation` (as flow.theory's: a name, an entry or a module). options: depth, how
 -- many layers; weights ("gaussian" or "orthogonal"); q (1), the variance of its pre-activations, which nets of identity and
--- relu keep whatever it is; parameters (table by name). Returns { activation =, depth =, weights =, q =; sigma_w =, sigma_b =,
--- to make the net with; length =, the mean square of the elements of an input that has q from the first layer on;
--- mean_square = 1 and variance =, of the eigenvalues of J J^T; largest =, their upper edge, where it is known: if f' takes no
--- value but 0 and one other }. Raises where no sigma_b keeps q.
+-- relu keep whatever it is; parameters (table by name). Returns { activation =, parameters =, depth =, weights =, q =;
+-- sigma_w =, sigma_b =, of the net, which expected:net(width) draws; length =, the mean square of the elements of an input that
+-- has q from the first layer on; mean_square = 1 and variance =, of the eigenvalues of J J^T; largest =, their upper edge, where
+-- it is known: if f' takes no value but 0 and one other }. Raises where no sigma_b keeps q.
 function isometry.isometry(activation, options)
     options = check.options(2, "isometry", options, { depth = { "number" }, weights = "gaussian", q = 1,
         parameters = { "table" } })
@@ -73,12 +99,12 @@ function isometry.isometry(activation, options)
     end
     local spread = slope4 / slope2 ^ 2 -- of the squared slopes: their mean square over their squared mean
     local steps = slope2 * slope6 / slope4 ^ 2 - 1 < 1e-9 -- 0 where f' is 0 or c, else more (Cauchy and Schwarz)
-    return {
-        activation = entry.name, depth = depth, weights = options.weights, q = options.q,
+    return setmetatable({
+        activation = entry.name, parameters = parameters, depth = depth, weights = options.weights, q = options.q,
         sigma_w = 1 / math.sqrt(slope2), sigma_b = math.sqrt(bias), length = square, mean_square = 1,
         variance = depth * math.max(spread - (options.weights == "gaussian" and 0 or 1), 0),
         largest = steps and edge(options.weights, depth, math.min(1 / spread, 1)) or nil,
-    }
+    }, Expected)
 end
 
 return isometry
