@@ -173,18 +173,31 @@ RL_INLINE rl_pair_single rl_expm1_single(float x, float low)
     return (rl_pair_single){m, rl_madd_single(power, t, rl_madd_single(power, r, first - m))};
 }
 
-/* e^(x + x_low) = 2^n (m + low), m from 0.7 to 1.42. Error of m + low < 0.25 * 2^-24: of P, t and x_low. */
-typedef struct rl_growth_single {
+/* e^(x + x_low) = 2^n (1 + hi + t), |hi| < 0.3489, |t| < 0.08. Error of the sum < 0.25 * 2^-24: of P, t and x_low; hi is exact. */
+typedef struct rl_exp_parts_single {
     float power; /* 2^(n + offset - RL_POWER_OFFSET_SINGLE) */
+    float hi, t;
+} rl_exp_parts_single;
+
+RL_INLINE rl_exp_parts_single rl_exp_apart_single(float x, float x_low, float offset)
+{
+    const float sum = rl_madd_single(x, RL_LOG2_E_SINGLE, offset), n = sum - offset;
+    const float hi = rl_madd_single(-n, RL_LN_2_HI_SINGLE, x), lo = rl_madd_single(-n, RL_LN_2_LO_SINGLE, x_low), r = hi + lo;
+    const float t = rl_madd_single(r * r, rl_exp_tail_single(r), lo);
+    return (rl_exp_parts_single){rl_power_in_sum_single(sum), hi, t};
+}
+
+/* The same as 2^n (m + low), m from 0.7 to 1.42. */
+typedef struct rl_growth_single {
+    float power; /* as above */
     float m, low;
 } rl_growth_single;
 
 RL_INLINE rl_growth_single rl_growth_of_single(float x, float x_low, float offset)
 {
-    const float sum = rl_madd_single(x, RL_LOG2_E_SINGLE, offset), n = sum - offset;
-    const float hi = rl_madd_single(-n, RL_LN_2_HI_SINGLE, x), lo = rl_madd_single(-n, RL_LN_2_LO_SINGLE, x_low), r = hi + lo;
-    const float t = rl_madd_single(r * r, rl_exp_tail_single(r), lo), m = (hi + t) + 1;
-    return (rl_growth_single){rl_power_in_sum_single(sum), m, ((1 - m) + hi) + t};
+    const rl_exp_parts_single e = rl_exp_apart_single(x, x_low, offset);
+    const float m = (e.hi + e.t) + 1;
+    return (rl_growth_single){e.power, m, ((1 - m) + e.hi) + e.t};
 }
 
 /* The offset for e^x in a slope: deep is x < RL_DEEP. Below RL_DEEPEST, where e^x is 0 even times 64 times the largest float, x

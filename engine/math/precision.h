@@ -136,6 +136,18 @@ RL_INLINE float rl_at_most_single(float x, float high)
     return x;
 }
 
+/* x, or `low`, a negative number, where x is below that: of floats as unsigned integers, those below `low` are the largest. So
+ * are NaNs of negative sign, which become `low`. */
+RL_INLINE float rl_not_below_single(float x, float low)
+{
+    uint32_t x_bits, low_bits;
+    memcpy(&x_bits, &x, sizeof x_bits);
+    memcpy(&low_bits, &low, sizeof low_bits);
+    const uint32_t smaller = x_bits < low_bits ? x_bits : low_bits;
+    memcpy(&x, &smaller, sizeof x);
+    return x;
+}
+
 /* g f', rounded once; twice where it is subnormal. Scaled, g and the product are so large that no low part is lost that counts,
  * and the product overflows only where g f' does. An infinite g may not meet a low part that is 0, nor may a 0 lose its sign to
  * one: adding -0 changes nothing. */

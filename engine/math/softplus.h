@@ -66,50 +66,57 @@ RL_INLINE double rl_softplus_d2_53(double x, double beta)
 
 #if defined(RL_HAS_FMA)
 
-/* log(1 + u) / u, given w = u - 1/2, for 0 <= u <= 1, in two parts. The polynomial, of degree 10, has the least relative
- * error, 2^-29.9; with its roundings it is < 0.2 * 2^-24. */
+/* log(1 + u) / u for 0 <= u <= 1, in two parts. Seen from w = u - RL_LOG1P_CENTRE, where its value is a float to 2^-37, it is
+ * that value + w R(w): the polynomial of degree 9 has the least relative error, 0.088 * 2^-24. */
+#define RL_LOG1P_CENTRE 0x1.c2927ep-2F
 RL_INLINE rl_pair_single rl_log1p_ratio_single(float w)
 {
-    const float w2 = w * w, w4 = w2 * w2, start = 0x1.9f323ep-1F;
-    const float R_1 = rl_madd_single(0x1.0f95b8p-3F, w, -0x1.2773a6p-2F);
-    const float R_3 = rl_madd_single(0x1.2bea3ep-5F, w, -0x1.15400cp-4F);
-    const float R_5 = rl_madd_single(0x1.84624cp-7F, w, -0x1.50f602p-6F);
-    const float R_7 = rl_madd_single(0x1.059862p-8F, w, -0x1.bb822ep-8F);
-    const float R_9 = rl_madd_single(0x1.08687ap-9F, w, -0x1.a59028p-9F);
-    const float high = rl_madd_single(rl_madd_single(R_9, w2, R_7), w2, R_5);
-    const float R = rl_madd_single(high, w4, rl_madd_single(R_3, w2, R_1)), hi = rl_madd_single(w, R, start);
-    return (rl_pair_single){hi, rl_madd_single(w, R, start - hi) + 0x1.91e0cap-26F};
+    const float start = 0x1.a84f64p-1F;
+    float R = -0x1.a43edap-9F;
+    R = rl_madd_single(R, w, 0x1.c88b50p-8F);
+    R = rl_madd_single(R, w, -0x1.3de0e8p-7F);
+    R = rl_madd_single(R, w, 0x1.ec0a02p-7F);
+    R = rl_madd_single(R, w, -0x1.9ec684p-6F);
+    R = rl_madd_single(R, w, 0x1.6437eep-5F);
+    R = rl_madd_single(R, w, -0x1.3c8166p-4F);
+    R = rl_madd_single(R, w, 0x1.2a3f2ap-3F);
+    R = rl_madd_single(R, w, -0x1.38868ep-2F);
+    const float hi = rl_madd_single(w, R, start);
+    return (rl_pair_single){hi, rl_madd_single(w, R, start - hi)};
 }
 
-/* Error < 0.95 ULP, found over the floats for beta = 1.
+/* Error < 0.89 ULP, found over all floats for beta = 1.
  *
- * u = 2^n m, log(1 + u) = 2^n m Q(u), m and Q in two parts, and so is the sum with x. All is greater by 2^64 until the end,
- * where the result may become subnormal. Beyond t = 30, softplus is x. */
+ * start + u Q, start = max(x, 0), u = 2^n (1 + hi + t), Q = log(1 + u) / (beta u) in two parts. Of the sum's low part,
+ * start - sum + 2^n Q + 2^n Q hi + 2^n Q t, the first two steps are exact but for `lost`, where 0 < x < u Q; the others make good
+ * the rounding of u too. All is greater by 2^64 until the end, where the result may become subnormal. Beyond t = 30, softplus
+ * is x. */
 RL_INLINE float rl_softplus_single(float x, double beta)
 {
+    const float small = 0x1p-64F;
     const double inverse = 1 / beta;
     const float beta_hi = (float)beta, beta_low = (float)(beta - (double)beta_hi);
     const float inverse_hi = (float)inverse, inverse_low = (float)(inverse - (double)inverse_hi);
-    const float most = (float)(130 * inverse), highest = (float)(30 * inverse);
-    const float size = __builtin_fabsf(x), magnitude = size > most ? most : size;
-    float minus_t = -magnitude, t_low = 0;
+    const float down = rl_not_below_single(-__builtin_fabsf(x), (float)(-130 * inverse));
+    float minus_t = down, minus_t_low = 0;
     if (beta != 1) {
-        minus_t = -beta_hi * magnitude;
-        t_low = rl_madd_single(beta_low, magnitude, rl_madd_single(beta_hi, magnitude, minus_t));
+        minus_t = beta_hi * down;
+        minus_t_low = rl_madd_single(beta_low, down, rl_madd_single(beta_hi, down, -minus_t));
     }
-    const rl_growth_single e = rl_growth_of_single(minus_t, -t_low, RL_POWER_OFFSET_SINGLE + 64);
-    const rl_pair_single Q = rl_log1p_ratio_single(rl_madd_single(e.m, e.power * 0x1p-64F, -0.5F));
-    const float product = e.m * Q.hi;
-    const float product_low = rl_madd_single(e.m, Q.lo, rl_madd_single(e.low, Q.hi, rl_madd_single(e.m, Q.hi, -product)));
-    float quotient = product, quotient_low = product_low;
+    const rl_exp_parts_single e = rl_exp_apart_single(minus_t, minus_t_low, RL_POWER_OFFSET_SINGLE + 64);
+    const float u = rl_madd_single(e.power, e.hi + e.t, e.power);
+    const rl_pair_single ratio = rl_log1p_ratio_single(rl_madd_single(u, small, -RL_LOG1P_CENTRE));
+    float Q = ratio.hi, Q_low = ratio.lo;
     if (beta != 1) {
-        quotient = product * inverse_hi;
-        quotient_low = rl_madd_single(product, inverse_low,
-                                      rl_madd_single(product_low, inverse_hi, rl_madd_single(product, inverse_hi, -quotient)));
+        Q = ratio.hi * inverse_hi;
+        Q_low = rl_madd_single(ratio.hi, inverse_low,
+                               rl_madd_single(ratio.lo, inverse_hi, rl_madd_single(ratio.hi, inverse_hi, -Q)));
     }
-    const float start = x > 0 ? x * 0x1p64F : 0, term = quotient * e.power, total = start + term;
-    const float rest = rl_at_most_single(start, term) - (total - rl_at_least_single(start, term));
-    return x > highest ? x : (total + rl_madd_single(quotient_low, e.power, rest)) * 0x1p-64F;
+    const float start = x > 0 ? x * 0x1p64F : 0, sum = rl_madd_single(u, Q, start);
+    const float rest = start - sum, lost = start - (rest + sum), first = e.power * Q;
+    const float low = rl_madd_single(first, e.t, rl_madd_single(first, e.hi, rest + first)) + rl_madd_single(u, Q_low, lost);
+    const float near = (sum + low) * small;
+    return x <= (float)(30 * inverse) ? near : x;
 }
 
 #endif
