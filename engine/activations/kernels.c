@@ -245,7 +245,7 @@ typedef double wide_function(double x, const double *params);
 
 #if defined(RL_HAS_FMA)
 
-/* What f_single takes: where these are no floats or would make such, the kernel of width wide stands in. */
+/* What f_single takes, but for the defaults: where these are no floats or would make such, the kernel of width wide stands in. */
 RL_INLINE bool are_moderate(parameters p, int count)
 {
     bool moderate = true;
@@ -430,10 +430,10 @@ COLUMN_SWITCH(float64, double)
 /* In float, in a loop of its own for the defaults; in double where f_single does not take the parameters. */
 #define SINGLE_LOOP(name, order, loop, form, ...)                                                                              \
     const parameters p = copy_of(params, name##_parameter_count);                                                              \
-    if (name##_parameter_count > 0 && !are_moderate(p, name##_parameter_count))                                                \
-        loop##_wide(n, __VA_ARGS__, p, name##_float32_##order);                                                                \
-    else if (are_equal(p, name##_defaults(), name##_parameter_count))                                                          \
+    if (are_equal(p, name##_defaults(), name##_parameter_count))                                                               \
         loop##_##form(n, __VA_ARGS__, name##_defaults(), name##_float32_##form);                                               \
+    else if (!are_moderate(p, name##_parameter_count))                                                                         \
+        loop##_wide(n, __VA_ARGS__, p, name##_float32_##order);                                                                \
     else                                                                                                                       \
         loop##_##form(n, __VA_ARGS__, p, name##_float32_##form);
 #define MAP_single(name)                                                                                                       \

@@ -204,6 +204,7 @@ RL_INLINE rl_growth_single rl_growth_of_single(float x, float x_low, float offse
  * counts as that. */
 #define RL_DEEP (-69.0F)
 #define RL_DEEPEST (-197.0F)
+#define RL_NOTHING (-700.0F) /* below, e^x is 0 to the double form, and so an infinite gradient times it is NaN */
 RL_INLINE float rl_slope_offset_single(bool deep)
 {
     return deep ? RL_POWER_OFFSET_SINGLE + 160 : RL_POWER_OFFSET_SINGLE;

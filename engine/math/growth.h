@@ -209,8 +209,6 @@ RL_INLINE float rl_selu_single(float x)
     return __builtin_copysignf(tiny ? result * 0x1p-64F : result, x);
 }
 
-#define RL_NOTHING (-700.0F) /* below, e^x is 0 to the double form, and so an infinite gradient times it is NaN */
-
 /* 1, or (hi + lo) power, or 0. */
 RL_INLINE rl_slope_single rl_slope_of_growth_single(float x, float hi, float lo, float power, bool deep, bool nothing)
 {

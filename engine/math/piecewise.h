@@ -28,6 +28,46 @@ RL_INLINE double rl_line(double start, double a, double x, double origin)
     return ((size > 0x1p-900) & (size < 0x1p900) & (rl_magnitude(x) < 0x1p900)) ? exact : last;
 }
 
+/* alpha x + beta. */
+RL_INLINE double rl_affine_53(double x, double alpha, double beta)
+{
+    return rl_line(beta, alpha, x, 0);
+}
+
+/* For a float x, rounded once where there is a fused multiply-add. As in rl_times, 0 Inf is 0. */
+RL_INLINE double rl_affine_24(double x, double alpha, double beta)
+{
+#if defined(RL_HAS_FMA)
+    const double finite = rl_magnitude(x) > 0x1p200 ? 1 : x;
+    return rl_madd(alpha, alpha == 0 ? finite : x, beta);
+#else
+    return rl_affine_53(x, alpha, beta);
+#endif
+}
+
+/* The line through (t_right, t_right) of slope a_right from there on, that through (t_left, t_left) of slope a_left up to there,
+ * and x between them. */
+RL_INLINE double rl_srelu_53(double x, double t_right, double a_right, double t_left, double a_left)
+{
+    const bool right = x >= t_right;
+    const double t = right ? t_right : t_left, outer = rl_line(t, right ? a_right : a_left, x, t);
+    return (right | (x <= t_left)) ? outer : x;
+}
+
+/* For a float x, to 2^-105 of the largest term: only where that of `low` counts has the first sum lost anything. */
+RL_INLINE double rl_srelu_24(double x, double t_right, double a_right, double t_left, double a_left)
+{
+#if defined(RL_HAS_FMA)
+    const bool right = x >= t_right;
+    const double t = right ? t_right : t_left, a = right ? a_right : a_left;
+    const double bounded = rl_magnitude(x) > 0x1p200 ? rl_copy_sign(0x1p200, x) : x, low = rl_two_sum(bounded, -t).lo;
+    const double outer = rl_madd(a, low, rl_madd(a, (a == 0 ? bounded : x) - t, t));
+    return (right | (x <= t_left)) ? outer : x;
+#else
+    return rl_srelu_53(x, t_right, a_right, t_left, a_left);
+#endif
+}
+
 /* a x, a in two parts, |x| < 2^995. Error < 0.51 ULP; where it is subnormal or nearly, so that parts of parts would be, < 1.5
  * ULP. */
 RL_INLINE double rl_dd_times(rl_double_double a, double x)
@@ -49,6 +89,28 @@ RL_INLINE float rl_float_below(double a)
     float next;
     memcpy(&next, &bits, sizeof next);
     return (double)near <= a ? near : next;
+}
+
+/* x, but `value` where x <= edge. */
+RL_INLINE float rl_raised_24(float x, double edge, double value)
+{
+    return x <= rl_float_below(edge) ? (float)value : x;
+}
+
+RL_INLINE double rl_raised_53(double x, double edge, double value)
+{
+    return x <= edge ? value : x;
+}
+
+/* Its derivative. */
+RL_INLINE float rl_raised_d1_24(float x, double edge)
+{
+    return x <= rl_float_below(edge) ? 0 : constant(1, x);
+}
+
+RL_INLINE double rl_raised_d1_53(double x, double edge)
+{
+    return x <= edge ? 0 : constant(1, x);
 }
 
 /* |x| <= a, a >= 0 */
@@ -99,6 +161,54 @@ RL_INLINE double rl_shrunk_53(double x, double a)
 {
     return x > a ? x - a : x < -a ? x + a : constant(0, x);
 }
+
+/* ---- Slopes ---- */
+
+/* x > 0 ? x : slope x. */
+RL_INLINE double rl_leaky_24(double x, double slope)
+{
+    return x > 0 ? x : slope * x;
+}
+
+RL_INLINE double rl_leaky_53(double x, double slope)
+{
+    return rl_leaky_24(x, slope);
+}
+
+RL_INLINE double rl_leaky_d1_24(double x, double slope)
+{
+    return x > 0 ? 1 : constant(slope, x);
+}
+
+RL_INLINE double rl_leaky_d1_53(double x, double slope)
+{
+    return rl_leaky_d1_24(x, slope);
+}
+
+#if defined(RL_HAS_FMA)
+
+/* A slope in two parts, to 2^-47 of it, of one sign, so that at zeros and infinities their products with x are, too. Where it
+ * is a float, the second is next to nothing instead of 0. */
+RL_INLINE rl_pair_single rl_slope_in_parts(double slope)
+{
+    const float hi = __builtin_copysignf(rl_float_below(rl_magnitude(slope)), (float)slope), lo = (float)(slope - (double)hi);
+    return (rl_pair_single){hi, lo == 0 ? hi * 0x1p-60F : lo};
+}
+
+/* Error < 0.51 ULP; < 0.8 ULP where the product with the second part is subnormal. */
+RL_INLINE float rl_leaky_single(float x, double slope)
+{
+    const rl_pair_single a = rl_slope_in_parts(slope);
+    return x > 0 ? x : rl_madd_single(x, a.hi, x * a.lo);
+}
+
+RL_INLINE rl_slope_single rl_leaky_d1_single(float x, double slope)
+{
+    const rl_pair_single a = rl_slope_in_parts(slope);
+    return (rl_slope_single){x > 0 ? 1 : constant(a.hi, x), x > 0 ? 0 : a.lo, false};
+}
+
+#endif
 
 /* ---- Parabolas ---- */
 
@@ -219,7 +329,12 @@ RL_INLINE double rl_sparse_plus_bend_53(double x)
     return 0.25 * rl_dd_multiply(sum, sum).hi;
 }
 
-#define line(start, a, x, origin) rl_line(start, a, x, origin)
+#define affine(x, alpha, beta) RL_AT_PRECISION(rl_affine)(x, alpha, beta)
+#define srelu(x, t_right, a_right, t_left, a_left) RL_AT_PRECISION(rl_srelu)(x, t_right, a_right, t_left, a_left)
+#define leaky(x, slope) RL_AT_PRECISION(rl_leaky)(x, slope)
+#define leaky_d1(x, slope) RL_AT_PRECISION(rl_leaky_d1)(x, slope)
+#define raised(x, edge, value) RL_AT_PRECISION(rl_raised)(x, edge, value)
+#define raised_d1(x, edge) RL_AT_PRECISION(rl_raised_d1)(x, edge)
 #define is_within(x, a) RL_AT_PRECISION(rl_is_within)(x, a)
 #define clamped(x, low, high) RL_AT_PRECISION(rl_clamped)(x, low, high)
 #define clamped_d1(x, low, high) RL_AT_PRECISION(rl_clamped_d1)(x, low, high)
