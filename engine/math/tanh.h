@@ -56,29 +56,44 @@ RL_INLINE double rl_tanh_d2_53(double x)
 
 #if defined(RL_HAS_FMA)
 
-/* tanh = h / (1 - h), h = (1 - e^-2|x|) / 2. Error < 0.92 ULP, found over all floats: 0.5 of the last rounding, 0.3 of t and of
- * the polynomial, the other roundings are made good.
- *
- * With |x| = -n ln 2 / 2 + r, h = (1 - 2^n) / 2 + 2^n (r + t), where t = r^2 P(r), P the polynomial of degree 4 of least
- * relative error in r + t: 0.235 * 2^-24. r is exact but for n times the error of ln 2 / 2, which 2^n makes harmless; (1 - 2^n)
- * / 2 is exact for n >= -24, where n ends: r then grows to 0.71, and the term counts the less. As 1 / (1 - h) is 1 + tanh, so
- * is it in the correction of the first quotient, s, and h - s is exact: s / h is between 1 and 2. */
+/* tanh(m) for 0 <= m <= 1: m + m^3 S(m^2), S the polynomial of degree 6 of least relative error in tanh that begins with m:
+ * 0.08 * 2^-24. Its roundings count as what it adds does, 0.31 of the result at most. Error < 0.94 ULP. (By Horner's rule: the
+ * other, beside it, takes longer.) */
+RL_INLINE float rl_tanh_near_single(float m)
+{
+    const float z = m * m;
+    float S = -0x1.7806d8p-12F;
+    S = rl_madd_single(S, z, 0x1.2db79ep-9F);
+    S = rl_madd_single(S, z, -0x1.04675p-7F);
+    S = rl_madd_single(S, z, 0x1.600bd6p-6F);
+    S = rl_madd_single(S, z, -0x1.b96288p-5F);
+    S = rl_madd_single(S, z, 0x1.110be6p-3F);
+    S = rl_madd_single(S, z, -0x1.55553cp-2F);
+    return rl_madd_single(m * z, S, m);
+}
+
+/* tanh(m) for m >= 1: 1 + u V(u), u = e^-2m, V for -2 / (1 + u), of degree 5, with 0.05 * 2^-24 of relative error for u < 0.14;
+ * 0.31 of the result, again. With m = -n ln 2 / 2 + r, u = 2^n (1 + r E(r)), E of degree 5, 0.11 * 2^-24 of 1 + r E. Error
+ * < 0.79 ULP. From 9.02 on, 1. */
+RL_INLINE float rl_tanh_far_single(float m)
+{
+    const float bounded = rl_at_most_single(m, 9.02F), offset = RL_POWER_OFFSET_SINGLE;
+    const float sum = rl_madd_single(bounded, -2 * RL_LOG2_E_SINGLE, offset), n = sum - offset;
+    const float power = rl_power_in_sum_single(sum), r = rl_madd_single(n, 0x1.62e43p-2F, bounded), r2 = r * r;
+    const float E_1 = rl_madd_single(0x1p+1F, r, -0x1p+1F), E_3 = rl_madd_single(0x1.5554e2p-1F, r, -0x1.5554acp+0F);
+    const float E_5 = rl_madd_single(0x1.6d5426p-4F, r, -0x1.122a2ap-2F);
+    const float E = rl_madd_single(rl_madd_single(E_5, r2, E_3), r2, E_1), u = rl_madd_single(power * r, E, power), u2 = u * u;
+    const float V_1 = rl_madd_single(0x1.ffffep+0F, u, -0x1p+1F), V_3 = rl_madd_single(0x1.fe64a8p+0F, u, -0x1.fff38ep+0F);
+    const float V_5 = rl_madd_single(0x1.591708p+0F, u, -0x1.e841eap+0F);
+    return rl_madd_single(u, rl_madd_single(rl_madd_single(V_5, u2, V_3), u2, V_1), 1);
+}
+
+/* Both are computed: no division, and no low parts, make up for it. NaN comes by way of the first. Error < 0.94 ULP, found over
+ * all floats. */
 RL_INLINE float rl_tanh_single(float x)
 {
-    const float magnitude = __builtin_fabsf(x), bounded = magnitude > 9.02F ? 9.02F : magnitude;
-    const float offset = RL_POWER_OFFSET_SINGLE;
-    const float sum = rl_at_least_single(rl_madd_single(bounded, -2 * RL_LOG2_E_SINGLE, offset), offset - 24);
-    const float n = sum - offset, power = rl_power_in_sum_single(sum);
-    const float r = rl_madd_single(n, 0x1.62e43p-2F, bounded), r2 = r * r;
-    const float P_1 = rl_madd_single(0x1.5554bp-1F, r, -0x1.fffffep-1F);
-    const float P_3 = rl_madd_single(0x1.1227c2p-3F, r, -0x1.555718p-2F);
-    const float t = r2 * rl_madd_single(rl_madd_single(-0x1.6b71a8p-5F, r2, P_3), r2, P_1);
-    const float first = rl_madd_single(power, -0.5F, 0.5F);
-    const float h = rl_madd_single(power, r + t, first);
-    const float h_low = rl_madd_single(power, t, rl_madd_single(power, r, first - h));
-    const float s = h / (1 - h), one_plus_s = 1 + s;
-    const float remainder = rl_madd_single(h_low, one_plus_s, rl_madd_single(s, h, h - s));
-    return __builtin_copysignf(rl_madd_single(remainder, one_plus_s, s), x);
+    const float m = __builtin_fabsf(x), near = rl_tanh_near_single(m), far = rl_tanh_far_single(m);
+    return __builtin_copysignf(m > 1 ? far : near, x);
 }
 
 #endif
