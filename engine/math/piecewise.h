@@ -111,6 +111,8 @@ RL_INLINE float rl_raised_d1_24(float x, double edge)
 RL_INLINE double rl_raised_d1_53(double x, double edge)
 {
     return x <= edge ? 0 : constant(1, x);
+}
+
 /* x, a float, or the bound that it is beyond. Compared as floats, of which a vector has twice as many. */
 RL_INLINE double rl_bounded_float(double x, float low, float high)
 {
