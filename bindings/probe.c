@@ -11,12 +11,18 @@ static void put_row(double *row, const rille_statistics *s, const rille_tensor *
 {
     const int rank = t == NULL ? 0 : rille_rank(t);
     const double values[COLUMNS] = {
-        (double)s->count, s->mean,
-        s->std,           s->log10_norm,
-        s->min,           s->max,
-        (double)s->zeros, (double)s->subnormals,
-        (double)s->nans,  (double)s->infinities,
-        (double)s->dead,  (double)s->within,
+        (double)s->count,
+        s->mean,
+        s->std,
+        s->log10_norm,
+        s->min,
+        s->max,
+        (double)s->zeros,
+        (double)s->subnormals,
+        (double)s->nans,
+        (double)s->infinities,
+        (double)s->dead,
+        (double)s->within,
         rank > 0 ? (double)rille_shape(t)[rank - 1] : -1,
     };
     for (int i = 0; i < COLUMNS; i++)
@@ -193,10 +199,6 @@ static int histogram(lua_State *L)
 }
 
 const luaL_Reg rlua_probe_functions[] = {
-    {"flat_intervals", flat_intervals},
-    {"histogram", histogram},
-    {"measure_changes", measure_changes},
-    {"measure_early", measure_early},
-    {"measure_many", measure_many},
-    {NULL, NULL},
+    {"flat_intervals", flat_intervals}, {"histogram", histogram},       {"measure_changes", measure_changes},
+    {"measure_early", measure_early},   {"measure_many", measure_many}, {NULL, NULL},
 };

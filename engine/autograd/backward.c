@@ -208,8 +208,7 @@ static bool visit(walk *w, rl_node *node)
     if (!run_hooks(node))
         return false;
     rille_tensor *g = node->gradient;
-    if (node->output != NULL && node->output->retain_grad && w->to_leaves &&
-        !put_gradient(node->output, g, w->create_graph))
+    if (node->output != NULL && node->output->retain_grad && w->to_leaves && !put_gradient(node->output, g, w->create_graph))
         return false;
     if (node->capture != NULL && !accumulate_kept(node->capture, g, w->create_graph))
         return false;

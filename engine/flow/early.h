@@ -9,6 +9,7 @@
 bool rl_kept_statistics(const rille_tensor *t, const rille_intervals *within, rille_statistics *statistics);
 
 /* All of t is read, and nothing kept (statistics.c). */
-rille_status rl_measure_one(const char *operation, rille_tensor *t, const rille_intervals *within, rille_statistics *statistics);
+rille_status rl_measure_one(const char *operation, rille_tensor *t, const rille_intervals *within,
+                            rille_statistics *statistics);
 
 #endif

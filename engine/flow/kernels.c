@@ -154,7 +154,8 @@ static bool moments_of_most(size_t n, const float *x, rl_moments *m)
     const double sum = folded(first), squares = folded(second), mean = sum / (double)n, deviation = squares - sum * mean;
     if (!(squares < (double)INFINITY) || deviation < 0x1p-10 * squares)
         return false;
-    *m = (rl_moments){.finite = (int64_t)n, .min = (double)least[0], .max = (double)most[0], .mean = mean, .deviation = deviation};
+    *m = (rl_moments){
+        .finite = (int64_t)n, .min = (double)least[0], .max = (double)most[0], .mean = mean, .deviation = deviation};
     if (smallest[0] < FLT_MIN)
         count_small(n, x, m);
     return true;

@@ -113,10 +113,11 @@ rille_tensor *rille_unfold(rille_tensor *t, int dim, int64_t size, int64_t step)
     if (d < 0)
         return NULL;
     if (size < 0 || size > t->shape[d] || step < 1) {
-        rl_fail(cx, RILLE_ERROR_ARGUMENT,
-                "unfold: windows of %lld in steps of %lld along dimension %d of shape %s; windows of 0 to %lld in steps of 1 or "
-                "more expected",
-                (long long)size, (long long)step, d + cx->options.index_base, RL_SHAPE(t), (long long)t->shape[d]);
+        rl_fail(
+            cx, RILLE_ERROR_ARGUMENT,
+            "unfold: windows of %lld in steps of %lld along dimension %d of shape %s; windows of 0 to %lld in steps of 1 or "
+            "more expected",
+            (long long)size, (long long)step, d + cx->options.index_base, RL_SHAPE(t), (long long)t->shape[d]);
         return NULL;
     }
     int64_t shape[RILLE_MAX_RANK + 1], numel;

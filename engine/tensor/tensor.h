@@ -36,10 +36,10 @@ struct rille_tensor {
     bool retain_grad;
     struct rl_node *node; /* the operation that made it; NULL: a leaf */
     rille_tensor *gradient;
-    rille_tensor **capture; /* where the running rille_grad wants this leaf's gradient */
-    struct rl_hooks *hooks; /* of a leaf; NULL where it has none */
-    rl_measured *measured;  /* NULL: nothing was */
-    rille_status (*on_gradient)(rille_tensor *gradient); /* called once, with the gradient that the next backward puts here; or NULL */
+    rille_tensor **capture;                              /* where the running rille_grad wants this leaf's gradient */
+    struct rl_hooks *hooks;                              /* of a leaf; NULL where it has none */
+    rl_measured *measured;                               /* NULL: nothing was */
+    rille_status (*on_gradient)(rille_tensor *gradient); /* or NULL; called once, with what the next backward puts here */
 };
 
 enum { RL_MOST_INPUTS = 2 + RILLE_MAX_PARAMETERS }; /* of one operation */

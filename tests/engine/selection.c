@@ -282,12 +282,14 @@ Test(steps, windows)
     EXPECT_STATUS(cx, rille_copy(w, rille_scalar(cx, RILLE_FLOAT32, 1)), RILLE_ERROR_ARGUMENT,
                   "copy: elements of the target, a view of shape [2, 2, 3], are one in memory; write into a clone of it");
     cr_expect_eq(rille_copy(rille_unfold(t, 1, 2, 2), rille_scalar(cx, RILLE_FLOAT32, 1)), RILLE_OK, "these do not overlap");
-    EXPECT_FAILS(cx, rille_unfold(t, 1, 7, 1), RILLE_ERROR_ARGUMENT,
-                 "unfold: windows of 7 in steps of 1 along dimension 1 of shape [2, 6]; windows of 0 to 6 in steps of 1 or more "
-                 "expected");
-    EXPECT_FAILS(cx, rille_unfold(t, 1, 2, 0), RILLE_ERROR_ARGUMENT,
-                 "unfold: windows of 2 in steps of 0 along dimension 1 of shape [2, 6]; windows of 0 to 6 in steps of 1 or more "
-                 "expected");
+    EXPECT_FAILS(
+        cx, rille_unfold(t, 1, 7, 1), RILLE_ERROR_ARGUMENT,
+        "unfold: windows of 7 in steps of 1 along dimension 1 of shape [2, 6]; windows of 0 to 6 in steps of 1 or more "
+        "expected");
+    EXPECT_FAILS(
+        cx, rille_unfold(t, 1, 2, 0), RILLE_ERROR_ARGUMENT,
+        "unfold: windows of 2 in steps of 0 along dimension 1 of shape [2, 6]; windows of 0 to 6 in steps of 1 or more "
+        "expected");
     rille_close(cx);
 }
 

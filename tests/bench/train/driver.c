@@ -136,8 +136,9 @@ static void print_number(int width, const char *format, double x)
 
 static void print_line(const line *l)
 {
-    printf("%-38s %7d %10s %9.3f %9.3f %6.2f", l->net->title, l->threads, l->statistics == NONE ? "" : statistics_name[l->statistics], 1e3 * l->median[RILLE],
-           1e3 * l->median[PYTORCH], l->median[PYTORCH] / l->median[RILLE]);
+    printf("%-38s %7d %10s %9.3f %9.3f %6.2f", l->net->title, l->threads,
+           l->statistics == NONE ? "" : statistics_name[l->statistics], 1e3 * l->median[RILLE], 1e3 * l->median[PYTORCH],
+           l->median[PYTORCH] / l->median[RILLE]);
     print_number(5, "%g", l->threads == 1 ? l->net->goal[l->statistics] : 0);
     print_number(6, "%g", l->threads == 1 ? l->net->floor : 0);
     printf(" %8.1f %8.1f %8.0e %6.2f\n", l->bytes[RILLE] / 1e6, l->bytes[PYTORCH] / 1e6, l->off, l->load);
