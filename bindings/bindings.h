@@ -75,6 +75,7 @@ const char *rlua_did_you_mean(lua_State *L, const char *nearest);
 rlua_tensor *rlua_new(lua_State *L);                                  /* pushes a userdata without a tensor */
 void rlua_finish(lua_State *L, rlua_tensor *box, rille_tensor *made); /* NULL: raises the engine's error */
 rlua_tensor *rlua_box(lua_State *L, int index);                       /* NULL where it is no tensor */
+const char *rlua_why_freed(const rlua_tensor *box);                   /* of one without a tensor, for messages */
 rlua_tensor *rlua_check_box(lua_State *L, int argument);              /* with a live tensor, or raises */
 rille_tensor *rlua_check_tensor(lua_State *L, int argument);
 /* rlua_finish for results that came together: all of them, or NULL. */

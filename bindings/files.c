@@ -190,8 +190,11 @@ static rlua_list tensors_of(lua_State *L, int argument, const named *list)
 {
     for (int i = 0; i < list->count; i++) {
         lua_rawgeti(L, list->values, i + 1);
-        if (rlua_box(L, -1) == NULL)
+        const rlua_tensor *box = rlua_box(L, -1);
+        if (box == NULL)
             rlua_bad_argument(L, argument, "'%s': tensor expected, got %s", list->key[i], rlua_type_name(L, -1));
+        if (box->tensor == NULL)
+            rlua_bad_argument(L, argument, "'%s': %s", list->key[i], rlua_why_freed(box));
         lua_pop(L, 1);
     }
     return rlua_list_new(L, list->values, argument);

@@ -119,7 +119,7 @@ rlua_tensor *rlua_box(lua_State *L, int index)
     return is_tensor ? block : NULL;
 }
 
-static const char *why_freed(const rlua_tensor *box)
+const char *rlua_why_freed(const rlua_tensor *box)
 {
     return box->end == RLUA_SCOPE_ENDED
                ? "tensor was freed when its rille.scope ended; return it from there or give it to rille.keep"
@@ -134,7 +134,7 @@ rlua_tensor *rlua_check_box(lua_State *L, int argument)
     if (box == NULL)
         rlua_bad_type(L, argument, "tensor");
     else if (box->tensor == NULL)
-        rlua_bad_argument(L, argument, "%s", why_freed(box));
+        rlua_bad_argument(L, argument, "%s", rlua_why_freed(box));
     rlua_state_of(L); /* a tensor made while the Lua state ends may outlive the context */
     return box;
 }
@@ -204,9 +204,9 @@ void rlua_list_fill(lua_State *L, const rlua_list *list)
     for (int i = 0; i < list->count; i++) {
         const rlua_tensor *box = rlua_list_box(L, list, i);
         if (box->tensor == NULL && is_table)
-            rlua_bad_argument(L, list->argument, "[%d]: %s", i + 1, why_freed(box));
+            rlua_bad_argument(L, list->argument, "[%d]: %s", i + 1, rlua_why_freed(box));
         if (box->tensor == NULL)
-            rlua_bad_argument(L, list->argument, "%s", why_freed(box));
+            rlua_bad_argument(L, list->argument, "%s", rlua_why_freed(box));
         list->item[i] = box->tensor;
     }
     rlua_state_of(L);

@@ -676,6 +676,9 @@ expect("tensors that were freed", {
     { "t:free() t:shape()", "calling 'shape' on bad self (tensor was freed)" },
     { "t:free() return t[1]", "bad argument #1 to 'index' (tensor was freed)" },
     { "w:free() rille.grad({t}, {t, w})", "bad argument #2 to 'grad' ([2]: tensor was freed)" },
+    { "w:free() rille.save('/nowhere/x', {net = {t, w}})",
+        "bad argument #2 to 'write_safetensors' ('net/#2': tensor was freed)" },
+    { "w:free() rille.save_npz('/nowhere/x', {t = t, w = w})", "bad argument #2 to 'save_npz' ('w': tensor was freed)" },
     { "local y rille.scope(function() y = t + 1 end) return y:sum()", "calling 'sum' on bad self (tensor was freed when "
         .. "its rille.scope ended; return it from there or give it to rille.keep)" },
 })
