@@ -135,8 +135,8 @@ expect("picking and putting", {
     { "rille.one_hot({1},-1)", "bad argument #2 to 'one_hot' (-1 classes; 0 or more expected)" },
     { "t:flip()", "bad argument #1 to 'flip' (dimension must be an integer, got nil)" },
     { "t:flip{1,1}", "bad argument #1 to 'flip' (dimension 1 is named twice)" },
-    { "t:unfold(2,4)", "unfold: windows of 4 in steps of 1 along dimension 2 of shape [2, 3]; windows of 0 to 3 in steps of 1 or more"
-        .. " expected" },
+    { "t:unfold(2,4)", "unfold: windows of 4 in steps of 1 along dimension 2 of shape [2, 3]; windows of 0 to 3 in steps of 1 "
+        .. "or more expected" },
     { "w:triu()", "triu: shape [2]; rank 2 or more expected" },
     { "t:diagonal(0,1,-2)", "diagonal: dimension 1 of shape [2, 3] is named twice" },
     { "rille.diag(t:reshape(1,2,3))", "diag: shape [1, 2, 3]; a vector or a matrix expected" },
@@ -607,7 +607,8 @@ expect("gradient flow", {
     { "flow.isometry('tanh')", "bad argument #2 to 'isometry' (option 'depth': positive integer expected, got nil)" },
     { "flow.isometry('tanh', {depth=5, weights='sparse'})",
         "bad argument #2 to 'isometry' (option 'weights': 'gaussian' or 'orthogonal' expected, got 'sparse')" },
-    { "rille.measure_early(rille.zeros(2), 3)", "bad argument #2 to 'measure_early' (table of intervals expected, got number)" },
+    { "rille.measure_early(rille.zeros(2), 3)",
+        "bad argument #2 to 'measure_early' (table of intervals expected, got number)" },
     { "rille.measure_early(rille.zeros(2), {1})",
         "bad argument #2 to 'measure_early' (at most 8 intervals expected, each a low and a high end, got 1 numbers)" },
     { "rille.measure_early(rille.zeros(2), nil, 'x', nil)",

@@ -1,8 +1,8 @@
 --- rille.flow.plan: which tensors of a pass a probe measures, and where in the list of them each layer's are. The passes of a
 -- training loop are alike, so a plan is made once and filled again with the tensors of each.
 --
--- calls: a list of { layer =, output =, input =, weight =, bias = (tensors, or false), flat = (the intervals in which elements of
--- the input are counted, or false) }.
+-- calls: a list of { layer =, output =, input =, weight =, bias = (tensors, or false), flat = (the intervals in which elements
+-- of the input are counted, or false) }.
 
 local plan = {}
 
@@ -21,12 +21,12 @@ local function add(list, tensor, within)
     return at
 end
 
---- A plan: lists with a place for each call, `layers`, and places in the list of tensors: output, input, weight, bias (0: none);
--- frozen (the weight requires no gradient), vector (it is no matrix); and for rille.measure_many, tensors and within.
+--- A plan: lists with a place for each call, `layers`, and places in the list of tensors: output, input, weight, bias (0:
+-- none); frozen (the weight requires no gradient), vector (it is no matrix); and for rille.measure_many, tensors and within.
 function plan.new(calls)
     local list = { tensors = {}, within = {}, at = {} }
-    local new = { layers = {}, output = {}, input = {}, weight = {}, bias = {}, frozen = {}, vector = {}, tensors = list.tensors,
-        within = list.within }
+    local new = { layers = {}, output = {}, input = {}, weight = {}, bias = {}, frozen = {}, vector = {},
+        tensors = list.tensors, within = list.within }
     for i, call in ipairs(calls) do
         local weight = call.weight
         new.layers[i] = call.layer
@@ -52,7 +52,8 @@ end
 
 --- Puts the tensors of other calls in their places; false where these calls are not like those that the plan was made for.
 function plan.fill(self, calls)
-    local tensors, layers, output, input, weight, bias = self.tensors, self.layers, self.output, self.input, self.weight, self.bias
+    local tensors, layers, weight = self.tensors, self.layers, self.weight
+    local output, input, bias = self.output, self.input, self.bias
     if #calls ~= #layers then
         return false
     end
@@ -75,8 +76,8 @@ function plan.empty(self)
     end
 end
 
---- Of a plan that another takes the place of, what is left is what the passes recorded with it need: without the parameters, which
--- a net that replaces them has let go of.
+--- Of a plan that another takes the place of, what is left is what the passes recorded with it need: without the parameters,
+-- which a net that replaces them has let go of.
 function plan.retire(self)
     self.tensors, self.within, self.compared, self.copies = nil, nil, nil, nil
 end
