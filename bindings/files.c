@@ -193,7 +193,7 @@ static rlua_list tensors_of(lua_State *L, int argument, const named *list)
         const rlua_tensor *box = rlua_box(L, -1);
         if (box == NULL)
             rlua_bad_argument(L, argument, "'%s': tensor expected, got %s", list->key[i], rlua_type_name(L, -1));
-        if (box->tensor == NULL)
+        else if (box->tensor == NULL)
             rlua_bad_argument(L, argument, "'%s': %s", list->key[i], rlua_why_freed(box));
         lua_pop(L, 1);
     }
