@@ -13,21 +13,6 @@ typedef struct gate_double {
 
 typedef gate_double gate_24, gate_53;
 
-/* With one division for both; relative errors as those of the functions in math/, and that of the quotient once more. */
-RL_INLINE gate_24 logistic_gate_24(double x)
-{
-    const rl_decay_24 decay = rl_decay_of_24(rl_magnitude(x));
-    const double inverse = 1 / decay.one_plus_u;
-    return (gate_24){(x < 0 ? decay.u : 1) * inverse, decay.u * inverse * inverse};
-}
-
-RL_INLINE gate_24 tanh_gate_24(double x)
-{
-    const rl_decay_24 decay = rl_decay_of_24(2 * rl_magnitude(x));
-    const double inverse = 1 / decay.one_plus_u;
-    return (gate_24){rl_copy_sign(decay.one_minus_u * inverse, x), 4 * decay.u * inverse * inverse};
-}
-
 RL_INLINE gate_53 logistic_gate_53(double x)
 {
     return (gate_53){rl_logistic_53(x), rl_logistic_d1_53(x)};
@@ -56,6 +41,23 @@ RL_INLINE gate_single tanh_gate_single(float x)
 {
     const float u = rl_exp_single(x < 0 ? 2 * x : -2 * x), inverse = 2 / (1 + u);
     return (gate_single){rl_tanh_single(x), u * inverse * inverse};
+}
+
+#else
+
+/* With one division for both; relative errors as those of the functions in math/, and that of the quotient once more. */
+RL_INLINE gate_24 logistic_gate_24(double x)
+{
+    const rl_decay_24 decay = rl_decay_of_24(rl_magnitude(x));
+    const double inverse = 1 / decay.one_plus_u;
+    return (gate_24){(x < 0 ? decay.u : 1) * inverse, decay.u * inverse * inverse};
+}
+
+RL_INLINE gate_24 tanh_gate_24(double x)
+{
+    const rl_decay_24 decay = rl_decay_of_24(2 * rl_magnitude(x));
+    const double inverse = 1 / decay.one_plus_u;
+    return (gate_24){rl_copy_sign(decay.one_minus_u * inverse, x), 4 * decay.u * inverse * inverse};
 }
 
 #endif
