@@ -77,8 +77,8 @@ end)
 -- many layers; weights ("gaussian" or "orthogonal"); q (1), the variance of its pre-activations, which nets of identity and
 -- relu keep whatever it is; parameters (table by name). Returns { activation =, parameters =, depth =, weights =, q =;
 -- sigma_w =, sigma_b =, of the net, which expected:net(width) draws; length =, the mean square of the elements of an input that
--- has q from the first layer on; mean_square = 1 and variance =, of the eigenvalues of J J^T; largest =, their upper edge, if it
--- is known: where f' takes no value but 0 and one other }. Raises where no sigma_b keeps q.
+-- has q from the first layer on; mean_square = 1 and variance =, of the eigenvalues of J J^T; largest =, their upper edge, if
+-- known: where f' takes no value but 0 and one other }. Raises where no sigma_b keeps q.
 function isometry.isometry(activation, options)
     options = check.options(2, "isometry", options, { depth = { "number" }, weights = "gaussian", q = 1,
         parameters = { "table" } })
