@@ -443,7 +443,7 @@ sanitize-address: deps-test
 	    CFLAGS='$(SANITIZE)address,undefined -fno-sanitize-recover=all' KERNEL_CFLAGS=-O1 TEST_TIMEOUT=7200 \
 	    LUA_ENVIRONMENT="LD_PRELOAD=$$(gcc -print-file-name=libasan.so):$$(gcc -print-file-name=libubsan.so)" all test-suites
 sanitize-thread: ; $(call install_missing,$(TSAN_PACKAGES))
-	+$(Q)TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1:die_after_fork=0 OMP_NUM_THREADS=4 \
+	+$(Q)TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1:die_after_fork=0:allocator_may_return_null=1 OMP_NUM_THREADS=4 \
 	    OMP_TOOL_LIBRARIES="$$(clang -print-resource-dir)/../../libarcher.so" \
 	    $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(NPROC)) BUILD=$(BUILD)/sanitize/thread CC=clang \
 	    CFLAGS='$(SANITIZE)thread' KERNEL_CFLAGS=-O1 TEST_TIMEOUT=14400 PLAIN=1 test-suites

@@ -11,10 +11,12 @@
 #include <unistd.h>
 #include <zlib.h>
 
-static char folder[] = "/tmp/rille-files-XXXXXX", path[64];
+static const char TEMPLATE[] = "/tmp/rille-files-XXXXXX";
+static char folder[sizeof TEMPLATE], path[64];
 
 static void enter_folder(void)
 {
+    memcpy(folder, TEMPLATE, sizeof folder);
     cr_assert_not_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/file", folder);
 }

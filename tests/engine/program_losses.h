@@ -155,14 +155,14 @@ static inline void step_likelihood(program *p)
 
 /* ---- Of labels ---- */
 
-/* log sum e^x - x[k] over a row */
+/* log sum e^x - x[k] over a row, exact also where it is next to nothing */
 static inline long double surprise(const plain *x, int64_t row, int64_t k)
 {
     const int64_t classes = x->shape[1];
-    long double total = 0;
+    long double others = 0;
     for (int64_t j = 0; j < classes; j++)
-        total += expl(get(x, row * classes + j) - get(x, row * classes + k));
-    return logl(total);
+        others += j == k ? 0 : expl(get(x, row * classes + j) - get(x, row * classes + k));
+    return log1pl(others);
 }
 
 static inline void step_labels(program *p) /* cross_entropy and nll_loss, with weights, an ignored label, smoothing */
