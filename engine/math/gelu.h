@@ -19,11 +19,12 @@
 #define RL_GELU_TURN 0x1.80ead197f00b4p-1 /* z = -RL_GELU_TURN + RL_GELU_TURN_LOW */
 #define RL_GELU_TURN_LOW 0x1.13e74c58cada8p-56
 
-/* Relative error < 2^-37: x - x E G does not cancel, as E G is at most 1/2. */
+/* Relative error < 2^-37: x - x E G does not cancel, as E G is at most 1/2. Of x < 0 ? -0.0 : x clang makes a maximum, which takes
+ * +0 for -0. */
 RL_INLINE double rl_gelu_24(double x)
 {
     const double t = rl_bounded_magnitude(x, 37), tail = rl_erf_decay_24(0.5 * (t * t)) * rl_normal_tail_24(t);
-    return rl_madd(-t, tail, x < 0 ? -0.0 : x);
+    return rl_madd(-t, tail, x <= 0 ? rl_copy_sign(0, x) : x);
 }
 
 /* Relative error < 2^-36. P is of degree 7, 2^-39.9 for |d| < 1/8; beyond, G's error counts up to 4 times. */
