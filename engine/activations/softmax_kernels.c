@@ -168,8 +168,8 @@ typedef struct row_summary {
         }                                                                                                                      \
     }
 
-DEFINE_LARGEST(float)
-DEFINE_LARGEST(double)
+DEFINE_LARGEST(float, -FLT_MAX)
+DEFINE_LARGEST(double, -DBL_MAX)
 
 DEFINE_ROWS(float)
 DEFINE_ROWS(double)

@@ -85,8 +85,8 @@ typedef struct share { /* of the elements above a bound */
         }                                                                                                                      \
     }
 
-DEFINE_LARGEST(float)
-DEFINE_LARGEST(double)
+DEFINE_LARGEST(float, -FLT_MAX)
+DEFINE_LARGEST(double, -DBL_MAX)
 
 DEFINE_ROWS(float)
 DEFINE_ROWS(double)
