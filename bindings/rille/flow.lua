@@ -30,7 +30,6 @@
 -- the parameter of that name, else the first that is not "bias"; a recurrent layer's is weight_hh_l1. Rows hold besides, for
 -- rille.flow.diagnosis: bounded (an activation's range is), frozen (the weight requires no gradient), vector (it is no matrix),
 -- biasless (it could have a bias and has none).
--- the parameter of that name, else the first that is not "bias".
 --
 -- What is to be expected of a net before it is built: flow.theory, flow.critical, flow.lengths and flow.phase_diagram
 -- (rille/flow/theory.lua, critical.lua, lengths.lua, phases.lua).

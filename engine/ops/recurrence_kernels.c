@@ -1,6 +1,6 @@
-/* Everything of a unit is done in one pass: for float32 in float where there is a fused multiply-add, whose errors are a few ULP
- * then, else in double, and rounded where it is stored. Gates are not kept: their derivatives are computed from
- * what they are functions of, so that a saturated gate passes the gradient that it has, not 0. */
+/* Everything of a unit is done in one pass: float32 in float where there is a fused multiply-add, with errors of a few ULP, all else
+ * in double, rounded where it is stored. Gates are not kept: their derivatives are computed from what they are functions of, so
+ * that a saturated gate passes the gradient that it has, not 0. */
 #include "ops/recurrence_kernels.h"
 
 #include "math/logistic.h"
